@@ -1,0 +1,55 @@
+# make course   the environment, every chapter run, the table of results
+# make test     the environment, every notebook and every test
+# make lab      JupyterLab on the chapters
+# A second call reuses the environment in .venv; it is made anew when settings.ini changes.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+# What pip should be told when it installs torch, for example where the CPU build is; see README.
+TORCH_ARGS ?=
+
+.PHONY: course test lab env study notebooks export readme clean
+.DEFAULT_GOAL = course
+
+env: $(READY)
+
+$(READY): settings.ini setup.py
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" || { echo "$(PYTHON) is older than Python 3.10: call make with PYTHON=python3.12, say"; exit 1; }
+	@echo "Making the environment in $(VENV); the first time this downloads PyTorch and takes some minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -z "$(TORCH_ARGS)" || $(BIN)/python -m pip install --quiet torch torchvision $(TORCH_ARGS)
+	@$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+course: $(READY)
+	@$(BIN)/python tools/run_notebooks.py --table
+	@echo "To open the chapters: make lab"
+
+test: $(READY)
+	@$(BIN)/python -m pytest tests
+
+lab: $(READY)
+	@$(BIN)/jupyter lab nbs
+
+# The twenty seeds of every recipe: about an hour; interrupt it and call it again as you like.
+study: $(READY)
+	@$(BIN)/rnn-course study --folder nbs/results
+
+# For contributors: run the chapters and keep their outputs, then clean and export. NB=nbs/05_gru.ipynb for one of them.
+notebooks: $(READY)
+	@$(BIN)/nbdev_export
+	@$(BIN)/python tools/run_notebooks.py --save $(NB)
+	@$(BIN)/nbdev_clean
+	@$(BIN)/nbdev_export
+	@$(BIN)/python tools/readme.py
+
+export: $(READY)
+	@$(BIN)/nbdev_clean
+	@$(BIN)/nbdev_export
+
+readme: $(READY)
+	@$(BIN)/python tools/readme.py
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .hypothesis
