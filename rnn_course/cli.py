@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['COMMANDS', 'study', 'table', 'main']
 
-# %% ../nbs/90_cli.ipynb #ac7e6d52
-import sys
+# %% ../nbs/90_cli.ipynb #3b5e21b8
+import sys, warnings
 from fastcore.script import anno_parser, store_true
 
 # %% ../nbs/90_cli.ipynb #34ea2c01
@@ -33,12 +33,13 @@ def table(
     from rnn_course.recipes import RECIPES, VARIANTS, summary
     print(summary([*RECIPES, *(VARIANTS if variants else [])], folder).to_string(na_rep=''))
 
-# %% ../nbs/90_cli.ipynb #3af44009
+# %% ../nbs/90_cli.ipynb #1733b269
 COMMANDS = {'study': study, 'table': table}
 
 def main(argv=None):
     "The command `rnn-course`."
     argv = sys.argv[1:] if argv is None else list(argv)
+    warnings.filterwarnings('ignore', message='.*torch.jit.script.*')   # fastai calls it on import; nothing a reader could do
     if not argv or argv[0] in ('-h', '--help'):
         print('usage: rnn-course COMMAND [OPTIONS]\n\n' + '\n'.join(f'  {name:8} {f.__doc__}' for name, f in COMMANDS.items())
               + '\n\nrnn-course COMMAND --help lists the options of a command.')

@@ -163,7 +163,7 @@ def summary(names=None, # of recipes; None: the article's six
                          reach=f'{(a >= article).sum()} of {len(a)}' if article else '', seconds=_read(path).seconds.mean()))
     return pd.DataFrame(rows).set_index('model').round(1)
 
-# %% ../nbs/06_claims.ipynb #3caf4587
+# %% ../nbs/06_claims.ipynb #6f3ab94c
 def compare(first, # accuracies of one way, 0 to 1, one a seed
             second, # of the other
            )->dict: # difference and standard error in points, chance, verdict
@@ -174,4 +174,4 @@ def compare(first, # accuracies of one way, 0 to 1, one a seed
     difference, error = a.mean() - b.mean(), (a.var(ddof=1)/len(a) + b.var(ddof=1)/len(b))**.5
     chance = (a[:, None] > b).mean() + (a[:, None] == b).mean()/2
     verdict = 'holds' if difference > 2*error else 'does not hold' if difference < -2*error else 'within noise'
-    return dict(difference=round(100*difference, 1), error=round(100*error, 1), chance=round(float(chance), 2), verdict=verdict)
+    return dict(difference=round(100*float(difference), 1), error=round(100*float(error), 1), chance=round(float(chance), 2), verdict=verdict)
