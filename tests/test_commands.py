@@ -1,0 +1,27 @@
+"""The runner behind `make course`: a failed chapter is named, with its cell and error."""
+import sys
+
+import nbformat
+from conftest import NBS, ROOT, run
+
+
+def test_a_failed_notebook_is_named(project):
+    bad = project/'nbs'/'99_bad.ipynb'
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('1 + 1'), nbformat.v4.new_code_cell('1 / 0')]), bad)
+    done = run(sys.executable, 'tools/run_notebooks.py', bad, cwd=project, check=False)
+    assert done.returncode == 1
+    for part in ('99_bad.ipynb, cell 1', '1 / 0', 'ZeroDivisionError', 'failed: 99_bad.ipynb'): assert part in done.stdout + done.stderr
+    assert '1 + 1' not in done.stdout
+
+
+def test_running_a_notebook_changes_no_tracked_file(project):
+    path = project/'nbs'/'00_drawing.ipynb'
+    before = path.read_bytes()
+    done = run(sys.executable, 'tools/run_notebooks.py', path, cwd=project)
+    assert path.read_bytes() == before and (project/'build'/'course'/'00_drawing.ipynb').exists() and '1 of 1 notebooks ran' in done.stdout
+
+
+def test_the_runner_finds_all_chapters():
+    sys.path.insert(0, str(ROOT/'tools'))
+    from run_notebooks import chapters
+    assert {p.relative_to(NBS).as_posix() for p in chapters()} >= {'00_data.ipynb', '06_claims.ipynb', 'index.ipynb'}

@@ -1,0 +1,105 @@
+"""Training as a whole: against the record, resumable, repeatable, without a network."""
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+from conftest import NBS, ROOT, python
+
+from rnn_course import recipes
+from rnn_course.gru import GRUCore
+from rnn_course.stateful import StatefulLM
+from rnn_course.training import evaluate
+
+torch.set_num_threads(1)
+LEAST = {'single_output': .40, 'stateful': .73, 'stateful_relu': .60, 'nn_rnn': .67, 'two_layers': .76, 'gru': .838}   # mean of 20 seeds
+ALL = [*recipes.RECIPES, *recipes.VARIANTS]
+
+
+def record(name): return pd.read_csv(NBS/'results'/f'{name}.csv')
+
+
+@pytest.mark.parametrize('name', ALL)
+def test_record_is_complete(name):
+    table = record(name)
+    assert sorted(table.seed) == list(range(20)) and set(table.epochs) == {recipes.recipe(name).epochs}
+    assert table[['accuracy', 'loss', 'seconds', 'torch', 'fastai', 'machine']].notna().all().all()
+
+
+@pytest.mark.parametrize('name', LEAST)
+def test_means_on_record(name): assert record(name).accuracy.mean() >= LEAST[name]
+
+
+@pytest.mark.parametrize('name', ['single_output', 'nn_rnn', 'gru'])
+def test_a_fresh_seed_against_the_record(name):
+    "A seed that is not on record must look like those that are."
+    fresh, known = recipes.run_seed(name, 20), record(name).accuracy
+    assert abs(fresh['accuracy'] - known.mean()) < 4*known.std(), (fresh['accuracy'], known.mean(), known.std())
+    assert set(fresh) == set(record(name).columns)
+
+
+def test_run_seeds_goes_on(tmp_path, monkeypatch):
+    ran, run_seed = [], recipes.run_seed
+    monkeypatch.setattr(recipes, 'run_seed', lambda name, seed, epochs: ran.append(seed) or run_seed(name, seed, epochs))
+    first = recipes.run_seeds('single_output', [0, 1], tmp_path, epochs=1, n_jobs=1)
+    both = recipes.run_seeds('single_output', [2, 1, 0], tmp_path, epochs=1, n_jobs=1)
+    assert ran == [0, 1, 2] and list(both.seed) == [2, 1, 0]
+    assert both.set_index('seed').accuracy[first.seed].tolist() == first.accuracy.tolist()
+    recipes.run_seeds('single_output', [0], tmp_path, epochs=2, n_jobs=1)   # other epochs are other runs
+    assert len(pd.read_csv(tmp_path/'single_output.csv')) == 4 and [p.name for p in tmp_path.iterdir()] == ['single_output.csv']
+
+
+def test_a_killed_study_loses_nothing(tmp_path):
+    "Killed at random moments, the record is always readable, never has a seed twice, and is completed by another call."
+    code = f"from rnn_course.recipes import run_seeds; run_seeds('single_output', range(12), {str(tmp_path)!r}, epochs=1, n_jobs=1)"
+    path, rows, rng = tmp_path/'single_output.csv', 0, random.Random(0)
+    for _ in range(3):
+        study = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.time() + 120   # wait for a new row, then strike at any moment after it
+        while time.time() < deadline and study.poll() is None and (len(pd.read_csv(path)) if path.exists() else 0) <= rows: time.sleep(.02)
+        time.sleep(rng.uniform(0, 1))
+        study.send_signal(signal.SIGKILL); study.wait()
+        table = pd.read_csv(path)
+        assert table.seed.is_unique and table.notna().all().all() and len(table) >= rows
+        rows = len(table)
+    assert rows > 0
+    finished = recipes.run_seeds('single_output', range(12), tmp_path, epochs=1, n_jobs=1)
+    assert list(finished.seed) == list(range(12)) and len(pd.read_csv(path)) == 12
+    assert finished.accuracy.tolist()[0] == pytest.approx(recipes.run_seed('single_output', 0, 1)['accuracy'], abs=1e-6)
+
+
+def test_no_network_is_needed(tmp_path):
+    said = python('''
+import socket
+def refuse(*args, **kwargs): raise OSError('the network was used')
+socket.socket.connect = socket.getaddrinfo = refuse
+from rnn_course.recipes import train
+from rnn_course.training import evaluate
+learn = train('gru', epochs=1, quiet=True)
+print(evaluate(learn.model, learn.dls.valid))''', cwd=tmp_path).stdout
+    assert said.startswith('Scores(')
+
+
+def test_a_seed_repeats_exactly():
+    a, b, c = (recipes.train('two_layers', seed, epochs=1, quiet=True).model.state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(a[k], b[k]) for k in a) and not torch.equal(a['output.weight'], c['output.weight'])
+
+
+def test_evaluations_do_not_touch_each_other():
+    learn = recipes.train('gru', epochs=1, quiet=True)
+    model, valid = learn.model.train(), learn.dls.valid
+    first = evaluate(model, valid)
+    for x, y in learn.dls.train: model.eval()(x)   # leaves a state behind
+    model.train()
+    assert evaluate(model, valid) == first and model.training and model.state is None
+
+
+@pytest.mark.parametrize('core', [lambda: torch.nn.LSTM(6, 6, batch_first=True), lambda: GRUCore(6, 6)], ids=['LSTM', 'GRUCore'])
+def test_the_state_follows_the_weights(core):
+    model, ids = StatefulLM(core(), 31, 6).eval(), torch.randint(31, (2, 5))
+    model(ids)
+    assert model.double()(ids).dtype == torch.float64   # the state of the call before moved along
