@@ -22,7 +22,7 @@ def join_states(states):
     if isinstance(states[0], tuple): return tuple(torch.cat(parts) for parts in zip(*states))
     return torch.cat(states)
 
-# %% ../nbs/04_two_layers.ipynb #c841642c
+# %% ../nbs/04_two_layers.ipynb #bfe19978
 class StackedCore(nn.Module):
     """Cores one above the other, each reading what the one below puts out; equal to PyTorch's `num_layers`.
 
@@ -51,6 +51,7 @@ class StackedCore(nn.Module):
                 state=None, # (L,B,H), or a tuple of such; None: zeros
                ): # (B,T,H), what the top layer says after each token; the last state
         for s in (state if isinstance(state, tuple) else () if state is None else (state,)):
+            if not isinstance(s, torch.Tensor): raise TypeError(f'state: a {type(s).__name__}; expected a tensor, a tuple of tensors or None')
             if s.ndim != 3 or len(s) != self.num_layers:
                 raise ValueError(f'state: shape {tuple(s.shape)}; expected ({self.num_layers}, {len(x)}, {self.hidden_size})')
         states = []

@@ -114,7 +114,7 @@ def run_seed(name, seed, epochs=None):
                 train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), torch=torch.__version__.split('+')[0],
                 fastai=fastai.__version__, python=platform.python_version(), machine=f'{platform.system()} {platform.machine()}')
 
-# %% ../nbs/06_claims.ipynb #d43ee2de
+# %% ../nbs/06_claims.ipynb #12e5464d
 def _read(path): return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=['name', 'seed', 'epochs'])
 
 def _append(path, row):
@@ -136,6 +136,7 @@ def run_seeds(name:str, # of a recipe, see `RECIPES`
     from joblib import Parallel, cpu_count, delayed
     wanted = check_whole('epochs', recipe(name).epochs if epochs is None else epochs)
     seeds = [check_whole('seeds', seed, low=0) for seed in seeds]
+    n_jobs = check_whole('n_jobs', cpu_count() if n_jobs is None else n_jobs)
     path = Path(folder)/f'{name}.csv'
     def on_record():
         table = _read(path)
@@ -144,7 +145,6 @@ def run_seeds(name:str, # of a recipe, see `RECIPES`
     if missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         from fastprogress.fastprogress import progress_bar
-        n_jobs = check_whole('n_jobs', n_jobs or min(cpu_count(), len(missing)))
         runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(run_seed)(name, seed, wanted) for seed in missing)
         for row in progress_bar(runs, total=len(missing)): _append(path, row)
     return on_record().loc[seeds].reset_index(drop=True)
