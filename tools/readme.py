@@ -3,6 +3,7 @@
     python tools/readme.py
 
 Cells marked `#| hide` are left out; of those marked `#| echo: false` only the output is kept."""
+import re
 from pathlib import Path
 
 import nbformat
@@ -26,9 +27,10 @@ def readme():
     remover = TagRemovePreprocessor(enabled=True, remove_cell_tags={'drop'}, remove_input_tags={'no-input'})
     text, _ = MarkdownExporter(preprocessors=[remover]).from_notebook_node(nb)
     # links and pictures are seen from nbs/ in the notebook, from the project's folder in README
-    text = text.replace('](../', '](').replace('.ipynb)', '.ipynb)').replace('src="../', 'src="')
-    for name in sorted((p.name for p in (ROOT/'nbs').glob('*.ipynb')), key=len, reverse=True): text = text.replace(f']({name})', f'](nbs/{name})')
-    return text.strip() + '\n'
+    text = text.replace('](../', '](')
+    text = re.sub(r'\]\(((?:solutions/)?[^():/]*)\)', lambda m: f'](nbs/{m[1]})' if (ROOT/'nbs'/m[1]).exists() and m[1] else m[0], text)
+    text = re.sub(r'^```\n(?:#\|.*\n)+', '```python\n', text, flags=re.M)   # code cells, without their directives
+    return re.sub(r'\n{3,}', '\n\n', text).strip() + '\n'
 
 
 if __name__ == '__main__': (ROOT/'README.md').write_text(readme(), encoding='utf-8')
