@@ -119,19 +119,20 @@ class Streams:
         window = slice(i*self.seq_len, (i+1)*self.seq_len)
         return self.x[:, window], self.y[:, window]
 
-# %% ../nbs/00_data.ipynb #2671deaf
+# %% ../nbs/00_data.ipynb #2662b4c8
 def get_dls(bs:int=64, # how many parallel streams
             seq_len:int=20, # tokens in a window
             device=None, # where the batches live; None: the CPU, where all of the course's figures were measured
+            train=SPLITS['train'], valid=SPLITS['valid'], # the numbers to train on and to validate on
            ): # fastai `DataLoaders`, with `.vocab`
     """The human_numbers text as fastai `DataLoaders`: each batch is `(x, y)`, ids of shape (bs, seq_len) and the
     tokens that follow them, the next window of each of `bs` parallel streams, in order."""
     from fastai.data.core import DataLoaders   # here, not above: the cores import this module, and need torch alone
     from fastai.data.load import DataLoader
     device = torch.device(device or 'cpu')
-    texts = {split: tokenize(human_numbers(split)) for split in SPLITS}
-    vocab = Vocab(texts['train'])
-    windows = [Streams(vocab.encode(texts[split]).to(device), bs, seq_len, drop_last=split=='train') for split in SPLITS]
+    texts = [tokenize([spell(n) for n in numbers]) for numbers in (train, valid)]
+    vocab = Vocab(texts[0])
+    windows = [Streams(vocab.encode(text).to(device), bs, seq_len, drop_last=text is texts[0]) for text in texts]
     dls = DataLoaders(*(DataLoader(w, bs=None) for w in windows), device=device)   # bs=None: an item is a batch already
     dls.vocab = vocab
     return dls
