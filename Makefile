@@ -27,7 +27,7 @@ course: $(READY)
 	@echo "To open the chapters: make lab"
 
 test: $(READY)
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest tests -n auto
 
 lab: $(READY)
 	@$(BIN)/jupyter lab nbs
