@@ -23,7 +23,8 @@ $(READY): settings.ini setup.py
 	@touch $@
 
 course: $(READY)
-	@$(BIN)/python tools/run_notebooks.py --table
+	@echo "Running the chapters, two at a time; the results come at the end."
+	@$(BIN)/python tools/run_notebooks.py --table --jobs 2
 	@echo "To open the chapters: make lab"
 
 test: $(READY)
@@ -39,7 +40,7 @@ study: $(READY)
 # For contributors: run the chapters and keep their outputs, then clean and export. NB=nbs/05_gru.ipynb for one of them.
 notebooks: $(READY)
 	@$(BIN)/nbdev_export
-	@$(BIN)/python tools/run_notebooks.py --save $(NB)
+	@$(BIN)/python tools/run_notebooks.py --all --save $(NB)
 	@$(BIN)/nbdev_clean
 	@$(BIN)/nbdev_export
 	@$(BIN)/python tools/readme.py

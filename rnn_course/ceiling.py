@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ROLES', 'ngram_accuracy', 'context_ceiling', 'oracle_hits', 'oracle_accuracy', 'role', 'error_table']
 
-# %% ../nbs/09_ceiling.ipynb #f4c60e5f
+# %% ../nbs/09_ceiling.ipynb #e0a76349
 from collections import Counter, defaultdict
 
 import torch
 
-from .data import SPLITS, Streams, Vocab, check_whole, human_numbers, spell, tokenize
+from .data import SPLITS, Streams, Vocab, check_whole, human_numbers, spell, tokenize, training_vocab
 
 # %% ../nbs/09_ceiling.ipynb #61785050
 def _text(split): return tokenize(human_numbers(split))
@@ -84,7 +84,7 @@ def role(token, following):
     if following in _SCALES: return f'{following}s digit'
     return 'tens' if token in _TENS else 'units'
 
-# %% ../nbs/09_ceiling.ipynb #d9aff120
+# %% ../nbs/09_ceiling.ipynb #095033ef
 def error_table(model, # reads ids, in any mode; its state is reset before and after
                 dl, # batches `(x, y)` of parallel streams, as in `get_dls().valid`
                 vocab=None, # None: that of the training text
@@ -92,7 +92,7 @@ def error_table(model, # reads ids, in any mode; its state is reset before and a
     "Every prediction sorted by the role of the right word in its number: how many, how many wrong, accuracy, and its share of all errors."
     import pandas as pd
     from rnn_course.training import predictions
-    vocab = vocab or Vocab(_text('train'))
+    vocab = vocab or training_vocab()
     logits, targets = zip(*predictions(model, dl))
     said, right = torch.cat(logits, 1).argmax(-1), torch.cat(targets, 1)                       # (B,L)
     following = torch.cat([right[:, 1:], right.roll(-1, 0)[:, :1]], 1).flatten()               # a stream ends where the next begins

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'VARIANTS', 'Recipe', 'ForgetfulLM', 'LastOnly', 'LastOnlyLM', 'LastOnlyForgetfulLM', 'recipe', 'train',
-           'run_seed', 'run_seeds', 'summary', 'compare']
+           'made_with', 'run_seed', 'keep_record', 'run_seeds', 'summary', 'compare']
 
-# %% ../nbs/06_claims.ipynb #36ef6976
+# %% ../nbs/06_claims.ipynb #89bffc6a
 import os, platform, time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
@@ -85,11 +86,12 @@ def recipe(name:str)->Recipe:
     if name not in known: raise ValueError(f'name={name!r}: expected one of {", ".join(map(repr, known))}')
     return known[name]
 
-# %% ../nbs/06_claims.ipynb #095e6836
+# %% ../nbs/06_claims.ipynb #e8904dac
 def train(name:str, # of a recipe, see `RECIPES`
           seed:int=0, # for the weights and for what is random in training
           epochs:int=None, # None: as many as the recipe says
           quiet:bool=False, # no progress bar and no table
+          cbs=None, # more fastai callbacks
          ): # fastai `Learner`, trained
     "Train a recipe from scratch; the result depends on the name, the seed and the epochs alone."
     r = recipe(name)
@@ -97,59 +99,74 @@ def train(name:str, # of a recipe, see `RECIPES`
     epochs = check_whole('epochs', r.epochs if epochs is None else epochs)
     dls = get_dls(r.bs, r.seq_len)
     set_seed(seed)
-    return fit(r.model(len(dls.vocab)), dls, epochs, r.lr, seed=seed, quiet=quiet)
+    return fit(r.model(len(dls.vocab)), dls, epochs, r.lr, seed=seed, quiet=quiet, cbs=cbs)
 
-# %% ../nbs/06_claims.ipynb #b6c3165f
+# %% ../nbs/06_claims.ipynb #e985003d
+def made_with():
+    "Versions and machine, for the record."
+    import fastai
+    return dict(torch=torch.__version__.split('+')[0], fastai=fastai.__version__, python=platform.python_version(), machine=f'{platform.system()} {platform.machine()}')
+
 def run_seed(name, seed, epochs=None):
     "Train `name` once and return one row of the record, as a dict."
-    import fastai
-    start, threads = time.perf_counter(), torch.get_num_threads()
-    torch.set_num_threads(1)   # tiny tensors: one thread a run, and as many runs at a time as there are cores
-    try: learn = train(name, seed, epochs, quiet=True)
-    finally: torch.set_num_threads(threads)
+    start = time.perf_counter()
+    learn = train(name, seed, epochs, quiet=True)
     seconds = time.perf_counter() - start
     scores = evaluate(learn.model, learn.dls.valid)
     return dict(name=name, seed=seed, epochs=len(learn.recorder.values), accuracy=round(scores.accuracy, 6), loss=round(scores.loss, 6),
                 perplexity=round(scores.perplexity, 4), best_accuracy=round(max(v[2] for v in learn.recorder.values), 6),
-                train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), torch=torch.__version__.split('+')[0],
-                fastai=fastai.__version__, python=platform.python_version(), machine=f'{platform.system()} {platform.machine()}')
+                train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **made_with())
 
-# %% ../nbs/06_claims.ipynb #12e5464d
-def _read(path): return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=['name', 'seed', 'epochs'])
-
-def _append(path, row):
-    "Add a row to the record: written to a new file that then takes the old one's place, so a killed run leaves no half row."
-    table = _read(path)
-    table = pd.concat([table, pd.DataFrame([row])], ignore_index=True) if len(table) else pd.DataFrame([row])
+# %% ../nbs/06_claims.ipynb #0c466534
+def _append(path, rows, keys):
+    "Add rows to the record: written to a new file that then takes the old one's place, so a killed run leaves no half row."
+    table = pd.DataFrame(rows)
+    if path.exists(): table = pd.concat([pd.read_csv(path), table], ignore_index=True)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    table.sort_values(['epochs', 'seed'], kind='stable').to_csv(part, index=False, lineterminator='\n')
+    table.sort_values(keys, kind='stable').to_csv(part, index=False, lineterminator='\n')
     os.replace(part, path)
 
-def run_seeds(name:str, # of a recipe, see `RECIPES`
-              seeds, # whole numbers, such as range(20)
-              folder='results', # where the record is kept, in `<name>.csv`; made if it is not there
-              epochs:int=None, # None: as many as the recipe says
-              n_jobs:int=None, # runs at a time; None: as many as there are cores
-             )->pd.DataFrame: # a row a seed, in the order of `seeds`
-    """Train a recipe once for each seed and keep a record. Seeds on record are not run again: interrupt it at any moment,
+def _one_thread(run, key):
+    "Tiny tensors: one thread a run, and as many runs at a time as there are cores."
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try: return run(**key)
+    finally: torch.set_num_threads(threads)
+
+def keep_record(path, # the CSV file; made, with its folder, if it is not there
+                run:Callable, # `run(**key)` -> a row, as a dict that has the key in it, or a list of such rows
+                keys:list, # dicts with the same names, one for each run that is wanted
+                n_jobs:int=None, # runs at a time; None: as many as there are cores
+               )->pd.DataFrame: # the rows of all `keys`, in their order
+    """Make the runs that are not on record yet, and add each to the record as it finishes. Interrupt it at any moment,
     call it again, and it goes on where it was."""
     from joblib import Parallel, cpu_count, delayed
-    wanted = check_whole('epochs', recipe(name).epochs if epochs is None else epochs)
-    seeds = [check_whole('seeds', seed, low=0) for seed in seeds]
     n_jobs = check_whole('n_jobs', cpu_count() if n_jobs is None else n_jobs)
-    path = Path(folder)/f'{name}.csv'
-    def on_record():
-        table = _read(path)
-        return table[table.epochs == wanted].drop_duplicates('seed').set_index('seed', drop=False)
-    missing = [seed for seed in dict.fromkeys(seeds) if seed not in on_record().index]
+    path, wanted = Path(path), pd.DataFrame(keys).drop_duplicates()
+    names = list(wanted.columns)
+    known = set(pd.read_csv(path)[names].itertuples(index=False, name=None)) if path.exists() else set()
+    missing = [dict(zip(names, key)) for key in wanted.itertuples(index=False, name=None) if key not in known]
     if missing:
         path.parent.mkdir(parents=True, exist_ok=True)
         from fastprogress.fastprogress import progress_bar
-        runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(run_seed)(name, seed, wanted) for seed in missing)
-        for row in progress_bar(runs, total=len(missing)): _append(path, row)
-    return on_record().loc[seeds].reset_index(drop=True)
+        runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(_one_thread)(run, key) for key in missing)
+        for rows in progress_bar(runs, total=len(missing)): _append(path, rows if isinstance(rows, list) else [rows], names)
+    table = pd.read_csv(path)
+    return wanted.merge(table, how='left', on=names)[list(table.columns)]
 
-# %% ../nbs/06_claims.ipynb #eebf4af2
+# %% ../nbs/06_claims.ipynb #5edf4073
+def run_seeds(name:str, # of a recipe, see `RECIPES`
+              seeds, # whole numbers, such as range(20)
+              folder='results', # where the record is kept, in `<name>.csv`
+              epochs:int=None, # None: as many as the recipe says
+              n_jobs:int=None, # runs at a time; None: as many as there are cores
+             )->pd.DataFrame: # a row a seed, in the order of `seeds`
+    "Train a recipe once for each seed and keep a record, see `keep_record`."
+    epochs = check_whole('epochs', recipe(name).epochs if epochs is None else epochs)
+    keys = [dict(epochs=epochs, seed=check_whole('seeds', seed, low=0)) for seed in seeds]
+    return keep_record(Path(folder)/f'{name}.csv', partial(run_seed, name), keys, n_jobs)
+
+# %% ../nbs/06_claims.ipynb #438add88
 def summary(names=None, # of recipes; None: the article's six
             folder='results', # where the record is, a CSV file a recipe
            )->pd.DataFrame: # a row a recipe, accuracies in per cent
@@ -158,9 +175,9 @@ def summary(names=None, # of recipes; None: the article's six
     for name in names or RECIPES:
         path, article = Path(folder)/f'{name}.csv', recipe(name).article
         if not path.exists(): raise FileNotFoundError(f'folder={str(folder)!r}: no {path.name} there; `rnn-course study` makes it')
-        a = _read(path).accuracy
+        a = pd.read_csv(path).accuracy
         rows.append(dict(model=name, article=100*article if article else None, mean=100*a.mean(), sd=100*a.std(), least=100*a.min(), most=100*a.max(),
-                         reach=f'{(a >= article).sum()} of {len(a)}' if article else '', seconds=_read(path).seconds.mean()))
+                         reach=f'{(a >= article).sum()} of {len(a)}' if article else '', seconds=pd.read_csv(path).seconds.mean()))
     return pd.DataFrame(rows).set_index('model').round(1)
 
 # %% ../nbs/06_claims.ipynb #6f3ab94c

@@ -25,7 +25,7 @@ def check_core(core):
     if getattr(core, 'bidirectional', False):
         raise ValueError('core: bidirectional=True; expected False, a language model must not read what it predicts')
 
-# %% ../nbs/02_stateful.ipynb #b74d4829
+# %% ../nbs/02_stateful.ipynb #717b42b0
 class StatefulLM(nn.Module):
     """A language model around any recurrent core, that keeps its state from call to call: ids (B,T) to logits (B,T,V).
 
@@ -67,10 +67,12 @@ class StatefulLM(nn.Module):
         self.state = detach(state)
         return out
 
-    def forward(self, ids):
-        out = self.hidden(ids)                                                        # (B,T,H)
+    def read_out(self, out):
+        "Logits from what the core puts out: (B,T,H) to (B,T,V)."
         if self.norm is not None: out = self.norm(out.flatten(0, 1)).view_as(out)     # over all B*T tokens
-        return self.output(out)                                                       # (B,T,V)
+        return self.output(out)
+
+    def forward(self, ids): return self.read_out(self.hidden(ids))                    # (B,T) -> (B,T,H) -> (B,T,V)
 
 # %% ../nbs/02_stateful.ipynb #70dfc971
 def check_input(core, x, state):

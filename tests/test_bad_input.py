@@ -49,7 +49,8 @@ def models():
 @pytest.mark.parametrize('ids, parts', [
     (torch.rand(4, 5), ['ids', 'float32', 'int64']), ([[1, 2]], ['ids', 'list']), (None, ['ids', 'NoneType']), (torch.ones(4, 5, dtype=torch.bool), ['ids', 'bool']),
     (torch.zeros(5, dtype=torch.long), ['ids', '(5,)', '(batch, tokens)']), (torch.zeros(4, 0, dtype=torch.long), ['ids', '(4, 0)']),
-    (torch.full((4, 5), 31), ['ids', '31', '0 to 30']), (torch.full((4, 5), -1), ['ids', '-1', '0 to 30'])], ids=str)
+    (torch.full((4, 5), 31), ['ids', '31', '0 to 30']), (torch.full((4, 5), -1), ['ids', '-1', '0 to 30'])],
+    ids='float list None bool one_dimension no_tokens too_large negative'.split())
 def test_ids(ids, parts):
     good = torch.randint(31, (4, 5))
     for model in models():

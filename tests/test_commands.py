@@ -23,5 +23,6 @@ def test_running_a_notebook_changes_no_tracked_file(project):
 
 def test_the_runner_finds_all_chapters():
     sys.path.insert(0, str(ROOT/'tools'))
-    from run_notebooks import chapters
+    from run_notebooks import chapters, notebooks
     assert {p.relative_to(NBS).as_posix() for p in chapters()} >= {'00_data.ipynb', '06_claims.ipynb', 'index.ipynb'}
+    assert set(notebooks()) - set(chapters()) == set((NBS/'solutions').glob('*.ipynb'))

@@ -1,10 +1,11 @@
 """Run notebooks top to bottom in a real kernel, each from the folder it lives in.
 
-    python tools/run_notebooks.py [--save] [--table] [NOTEBOOK ...]
+    python tools/run_notebooks.py [--all] [--jobs N] [--save] [--table] [NOTEBOOK ...]
 
 Without --save the executed copies go to build/course and no tracked file changes; with it the notebooks keep their
 outputs. With --table the run ends with the results: the article's accuracy, this run's, and the record's. A notebook that fails is named, with its cell and error, and the exit status is 1."""
 import argparse, os, re, sys, time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from pathlib import Path
 
@@ -16,11 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 
 
-def chapters():
+def notebooks():
     "Every notebook of the course, in reading order: the chapters, their solutions, the index last."
     found = [p for p in sorted(NBS.rglob('*.ipynb')) if '.ipynb_checkpoints' not in p.parts and not p.name.startswith('_')]
     rank = lambda p: (p.stem == 'index', 'solutions' in p.parts, p.name)
     return sorted(found, key=rank)
+
+
+def chapters():
+    "The notebooks without the solutions."
+    return [p for p in notebooks() if 'solutions' not in p.parts]
 
 
 def skipped(cell):
@@ -34,7 +40,6 @@ def run(path, timeout=1200):
     kept = {}
     for i, cell in enumerate(nb.cells):
         if skipped(cell): cell.metadata['tags'] = ['skip-execution']; kept[i] = cell
-    os.environ['PYTHONPATH'] = os.pathsep.join([str(ROOT)] + os.environ.get('PYTHONPATH', '').split(os.pathsep)).strip(os.pathsep)
     client = NotebookClient(nb, timeout=timeout, kernel_name='python3', skip_cells_with_tag='skip-execution', extra_arguments=['--log-level=ERROR'],
                             resources={'metadata': {'path': str(path.parent)}})
     error = None
@@ -80,38 +85,45 @@ def print_table(found):
         print(f'{name:24} {row.article:8.1f} {here:9.1f} {row["mean"]:14.1f} ± {row.sd:4.1f} {seconds:17.0f}')
 
 
-def run_all(paths, save=False, out=ROOT/'build'/'course'):
-    "Run `paths` in order with a line of progress for each; returns the names of those that failed, and the results."
+def run_all(paths, save=False, out=ROOT/'build'/'course', jobs=1):
+    "Run `paths`, `jobs` at a time, with a line for each as it ends; returns the names of those that failed, and the results."
     failures, found, began = [], {}, time.time()
-    for n, path in enumerate(paths, 1):
-        name = path.relative_to(NBS).as_posix()
-        print(f'[{n:2}/{len(paths)}] {name:34}', end='', flush=True)
+    os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))   # the kernels find the package
+    def timed(path):
         start = time.time()
-        nb, error = run(path)
-        target = path if save and error is None else out/path.relative_to(NBS)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(nb, target)
-        print(f'{time.time()-start:6.1f} s' + ('  FAILED' if error else ''), flush=True)
-        if error is None: found.update(results(nb))
-        if error:
-            failures.append(name)
-            index, source, message = failed_cell(nb)
-            print(f'\n{name}, cell {index}:\n\n{source}\n\n{message or error}\n', flush=True)
+        return path, *run(path), time.time() - start
+    with ThreadPoolExecutor(jobs) as pool:
+        ended = as_completed([pool.submit(timed, path) for path in paths])
+        try:
+            for n, future in enumerate(ended, 1):
+                path, nb, error, seconds = future.result()
+                name = path.relative_to(NBS).as_posix()
+                target = path if save and error is None else out/path.relative_to(NBS)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                nbformat.write(nb, target)
+                print(f'[{n:2}/{len(paths)}] {name:34}{seconds:6.1f} s' + ('  FAILED' if error else ''), flush=True)
+                if error is None: found.update(results(nb)); continue
+                failures.append(name)
+                index, source, message = failed_cell(nb)
+                print(f'\n{name}, cell {index}:\n\n{source}\n\n{message or error}\n', flush=True)
+        except KeyboardInterrupt: pool.shutdown(wait=False, cancel_futures=True); raise
     print(f'{len(paths)-len(failures)} of {len(paths)} notebooks ran in {time.time()-began:.0f} s')
     return failures, found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('notebooks', nargs='*', type=Path, help='default: all')
+    parser.add_argument('notebooks', nargs='*', type=Path, help='default: all chapters')
+    parser.add_argument('--all', action='store_true', help='the solutions as well')
+    parser.add_argument('--jobs', type=int, default=1, help='notebooks at a time; default: %(default)s')
     parser.add_argument('--save', action='store_true', help='keep the outputs in the notebooks themselves')
     parser.add_argument('--table', action='store_true', help='end with the table of results')
     args = parser.parse_args()
-    paths = [p.resolve() for p in args.notebooks] or chapters()
+    paths = [p.resolve() for p in args.notebooks] or (notebooks() if args.all else chapters())
     missing = [p for p in paths if not p.exists()]
     if missing: sys.exit(f'no such notebook: {missing[0]}')
     if not paths: sys.exit(f'no notebooks under {NBS}')
-    try: failures, found = run_all(paths, save=args.save)
+    try: failures, found = run_all(paths, save=args.save, jobs=max(args.jobs, 1))
     except KeyboardInterrupt: sys.exit('\ninterrupted')
     if args.table: print_table(found)
     if failures: sys.exit(f'failed: {", ".join(failures)}')
