@@ -4,6 +4,9 @@ import torch
 from torch import nn
 
 from rnn_course import recipes
+from rnn_course.adapt import Adapting, NeuralCache, dynamic_evaluation, learn_from
+from rnn_course.ceiling import context_ceiling, ngram_accuracy, oracle_accuracy
+from rnn_course.counting import count_on, counts_to
 from rnn_course.data import Vocab, get_dls, human_numbers, spell, tokenize
 from rnn_course.deep import StackedCore
 from rnn_course.gru import GRUCore
@@ -136,3 +139,45 @@ def test_recipes(tmp_path):
     refused(lambda: recipes.run_seeds('gru', [0], tmp_path/'made', n_jobs=-1), 'n_jobs=-1')
     refused(lambda: recipes.summary(folder=tmp_path/'made'), 'folder=', error=FileNotFoundError)
     assert not (tmp_path/'made').exists()
+
+
+def test_ceilings():
+    for bad in (0, -1, 2.5, '4', None): refused(lambda: ngram_accuracy(bad), f'n={bad!r}', 'whole number')
+    for bad in (-1, 2.5, '4', None): refused(lambda: context_ceiling(bad), f'n={bad!r}', 'whole number')
+    for bad in (0, -64, 10**6, '64', None): refused(lambda: oracle_accuracy(bad), f'bs={bad!r}', 'whole number')
+
+
+def small_model(): return StatefulLM(GRUCore(8, 8), 31, 8)
+
+
+def test_counting():
+    model = small_model()
+    for bad in (0, -5, 10**7, 2.5, '40', None): refused(lambda: count_on(model, 'one ,', bad), f'n={bad!r}', '1 to 1000000')
+    for bad in (0, -1., float('nan'), float('inf'), 'hot'): refused(lambda: count_on(model, 'one ,', temperature=bad), f'temperature={bad!r}', 'above 0')
+    for bad in (0, -1, 1.5): refused(lambda: count_on(model, 'one ,', temperature=1., top_k=bad), f'top_k={bad!r}')
+    refused(lambda: count_on(model, 'one ,', top_k=3), 'top_k=3', 'temperature')
+    for call in (count_on, counts_to, learn_from):
+        refused(lambda: call(model, 'one , zero ,'), "tokens[2]='zero'")
+        for empty in ('', '  ', []): refused(lambda: call(model, empty), f'prompt={empty!r}', 'at least one token')
+        refused(lambda: call(nn.Linear(8, 8), 'one ,'), 'model', 'Linear', 'reset()')
+        refused(lambda: call('gru', 'one ,'), 'model', 'str')
+    for prompt in ('one', 'hundred ,', 'two , four'): refused(lambda: counts_to(model, prompt), f'prompt={prompt!r}')
+    for bad in (0, -1, 1.5): refused(lambda: counts_to(model, 'one ,', limit=bad), f'limit={bad!r}')
+    assert model.state is None
+
+
+def test_adapting():
+    model, dl = small_model(), [(torch.randint(31, (4, 5)), torch.randint(31, (4, 5)))]
+    before = [p.clone() for p in model.parameters()]
+    for bad in (0, -1, 2.5, None): refused(lambda: NeuralCache(model, size=bad), f'size={bad!r}')
+    for bad in (-.1, 1.1, float('nan'), 'half'): refused(lambda: NeuralCache(model, lam=bad), f'lam={bad!r}', 'from 0 to 1')
+    for bad in (-1, float('inf'), None): refused(lambda: NeuralCache(model, theta=bad), f'theta={bad!r}', '0 or more')
+    refused(lambda: NeuralCache(nn.GRU(8, 8)), 'model', 'GRU', 'StatefulLM')
+    for name in ('lr', 'clip'):
+        for bad in (0, -.1, float('nan'), '1'): refused(lambda: dynamic_evaluation(model, dl, **{name: bad}), f'{name}={bad!r}', 'above 0')
+    for bad in (0, -1, 1.5): refused(lambda: dynamic_evaluation(model, dl, back=bad), f'back={bad!r}')
+    refused(lambda: dynamic_evaluation(model, []), 'dl', 'no batches')
+    refused(lambda: dynamic_evaluation(SingleOutputLM(31, 8, 8), dl), 'model', 'SingleOutputLM', 'reset()')
+    refused(lambda: dynamic_evaluation(model, dl, lr=1e38, clip=1e38), 'lr=1e+38', 'smaller', error=FloatingPointError)
+    refused(lambda: learn_from(model, 'one'), "prompt='one'", 'two tokens')
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters())) and model.state is None
