@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['COUNTING', 'read_prompt', 'check_model', 'pick', 'write', 'count_on', 'what_follows', 'counts_to', 'count_each_epoch',
-           'counting_study']
+           'counting_study', 'look', 'explore']
 
 # %% ../nbs/10_counting.ipynb #23b33b4d
 from itertools import islice
@@ -124,3 +124,48 @@ def counting_study(seeds=range(10), folder='results', n_jobs=None):
     from rnn_course.recipes import keep_record
     keys = [dict(name=name, epochs=epochs, seed=seed) for name, epochs in COUNTING for seed in seeds]
     return keep_record(Path(folder)/'counting.csv', count_each_epoch, keys, n_jobs)
+
+# %% ../nbs/10_counting.ipynb #810b6ac9
+def look(model:nn.Module, # trained, in the frame `StatefulLM`; left as it was, with a fresh state
+         prompt:str, # words to read
+         n:int=14, # tokens to go on for
+         title:str='', # before the continuation
+        ): # a matplotlib Figure
+    "How a model goes on from a prompt, the likeliest next tokens, and half of its state while it reads."
+    import matplotlib.pyplot as plt
+    from rnn_course.drawing import plot_over_tokens
+    says = ' '.join(count_on(model, prompt, n))
+    vocab = training_vocab()
+    ids = read_prompt(prompt, vocab)
+    was_training = model.training
+    model.eval(); model.reset()
+    with torch.no_grad():
+        states = model.hidden(ids)                                       # (1,T,H)
+        p = model.read_out(states)[0, -1].softmax(-1)
+    model.reset(); model.train(was_training)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=[1, 2.2])
+    best = p.topk(6)
+    left.barh(["','" if t == ',' else t for t in vocab.decode(best.indices)], 100*best.values); left.invert_yaxis()
+    left.set(title='next token', xlabel='probability (%)', xlim=(0, 100)); left.grid(axis='y', visible=False)
+    tokens = vocab.decode(ids[0])[-20:]
+    plot_over_tokens(states[0, -20:, :32].T, tokens, ax=right, title='state, first 32 units')
+    fig.suptitle(f'{title}… {says}', fontsize=10)
+    return fig
+
+# %% ../nbs/10_counting.ipynb #468f1bdf
+def explore(models:dict, # name -> trained model
+            prompt:str='seven hundred ninety eight ,', # to begin with
+           ): # an ipywidgets box, shown by a notebook
+    "A text field for the prompt and a menu of models above what `look` draws."
+    import ipywidgets as widgets
+    import matplotlib.pyplot as plt
+    field, menu = widgets.Text(prompt, description='prompt', continuous_update=False, layout={'width': '40em'}), widgets.Dropdown(options=list(models), description='model')
+    picture = widgets.Output()
+    def show(_=None):
+        picture.clear_output(wait=True)
+        with picture:
+            try: look(models[menu.value], field.value); plt.show()
+            except ValueError as e: print(e)   # an unknown word, say: tell the reader, keep the widget
+    for control in (field, menu): control.observe(show, 'value')
+    show()
+    return widgets.VBox([widgets.HBox([field, menu]), picture])
