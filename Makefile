@@ -33,7 +33,7 @@ test: $(READY)
 lab: $(READY)
 	@$(BIN)/jupyter lab nbs
 
-# The twenty seeds of every recipe: about an hour; interrupt it and call it again as you like.
+# The twenty seeds of every recipe and the other studies: about an hour and a half; interrupt it and call it again as you like.
 study: $(READY)
 	@$(BIN)/rnn-course study --folder nbs/results
 

@@ -117,7 +117,7 @@ def run_seed(name, seed, epochs=None):
                 perplexity=round(scores.perplexity, 4), best_accuracy=round(max(v[2] for v in learn.recorder.values), 6),
                 train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **made_with())
 
-# %% ../nbs/06_claims.ipynb #0c466534
+# %% ../nbs/06_claims.ipynb #954c5020
 def _append(path, rows, keys):
     "Add rows to the record: written to a new file that then takes the old one's place, so a killed run leaves no half row."
     table = pd.DataFrame(rows)
@@ -142,6 +142,7 @@ def keep_record(path, # the CSV file; made, with its folder, if it is not there
     call it again, and it goes on where it was."""
     from joblib import Parallel, cpu_count, delayed
     n_jobs = check_whole('n_jobs', cpu_count() if n_jobs is None else n_jobs)
+    if not keys: raise ValueError('keys=[]: expected at least one run')
     path, wanted = Path(path), pd.DataFrame(keys).drop_duplicates()
     names = list(wanted.columns)
     known = set(pd.read_csv(path)[names].itertuples(index=False, name=None)) if path.exists() else set()

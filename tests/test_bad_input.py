@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rnn_course import recipes
-from rnn_course.adapt import Adapting, NeuralCache, dynamic_evaluation, learn_from
+from rnn_course.adapt import NeuralCache, dynamic_evaluation, learn_from
 from rnn_course.ceiling import context_ceiling, ngram_accuracy, oracle_accuracy
 from rnn_course.counting import count_on, counts_to
 from rnn_course.data import Vocab, get_dls, human_numbers, spell, tokenize

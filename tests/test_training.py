@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import NBS, ROOT, python
 
-from rnn_course import recipes
+from rnn_course import adapt, recipes
 from rnn_course.gru import GRUCore
 from rnn_course.stateful import StatefulLM
 from rnn_course.training import evaluate
@@ -40,6 +40,19 @@ def test_a_fresh_seed_against_the_record(name):
     fresh, known = recipes.run_seed(name, 20), record(name).accuracy
     assert abs(fresh['accuracy'] - known.mean()) < 4*known.std(), (fresh['accuracy'], known.mean(), known.std())
     assert set(fresh) == set(record(name).columns)
+
+
+def test_studies_on_record():
+    counting, adapted, shots = (record(name) for name in ('counting', 'adapt', 'few_shot'))
+    for table in (counting, adapted, shots): assert set(table.seed) == set(range(10)) and table.notna().all().all()
+    end = counting[(counting['name'] == 'gru') & (counting.epoch == 30)]
+    assert len(end) == 10 and (end.last_number >= 7999).sum() >= 9
+    assert adapted.dynamic.mean() >= .97 and shots[shots.k == 20].numbers.median() >= 50
+
+
+def test_a_fresh_seed_adapts_as_on_record():
+    fresh, known = adapt.adapt_seed(10), record('adapt')
+    for way in ('cache', 'dynamic', 'both'): assert abs(fresh[way] - known[way].mean()) < max(4*known[way].std(), .01), (way, fresh[way])
 
 
 def test_run_seeds_goes_on(tmp_path, monkeypatch):
