@@ -9,10 +9,10 @@ __all__ = ['COMMANDS', 'study', 'table', 'main']
 import sys, warnings
 from fastcore.script import anno_parser, store_true
 
-# %% ../nbs/90_cli.ipynb #42578b28
+# %% ../nbs/90_cli.ipynb #56d680a7
 def study(
-    names:str='', # recipes, and the studies counting, adapt and few_shot, separated by commas; empty: all
-    seeds:int=0, # how many seeds of each, from 0; 0: twenty of a recipe, ten of a study
+    names:str='', # recipes, and the studies copy, counting, adapt and few_shot, separated by commas; empty: all
+    seeds:int=0, # how many seeds of each, from 0; 0: as many as are on record, five to twenty
     folder:str='results', # where the record is kept, a CSV file a recipe
     jobs:int=0, # runs at a time; 0: as many as there are cores
 ):
@@ -20,15 +20,16 @@ def study(
     from rnn_course.adapt import adapt_study, few_shot_study
     from rnn_course.counting import counting_study
     from rnn_course.data import check_whole
+    from rnn_course.gradients import copy_study
     from rnn_course.recipes import RECIPES, VARIANTS, recipe, run_seeds
-    studies = {'counting': counting_study, 'adapt': adapt_study, 'few_shot': few_shot_study}
+    studies = {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study, 'few_shot': few_shot_study}
     seeds, jobs = check_whole('seeds', seeds, low=0), check_whole('jobs', jobs, low=0)   # before hours of work
     wanted = [n.strip() for n in names.split(',')] if names else [*RECIPES, *VARIANTS, *studies]
     for name in wanted: name in studies or recipe(name)   # an unknown name is reported before hours of work, not after
     for name in wanted:
         if name in studies:
             print(name, flush=True)
-            studies[name](range(seeds or 10), folder, jobs or None)
+            studies[name](**({'seeds': range(seeds)} if seeds else {}), folder=folder, n_jobs=jobs or None)
             print(f'\n  kept in {name}.csv', flush=True)
             continue
         print(f'{name}: {recipe(name).about}', flush=True)

@@ -22,7 +22,7 @@ from .single_output import SingleOutputLM
 from .stateful import AdditiveCore, ElmanCore, StatefulLM
 from .training import evaluate, fit, set_seed
 
-# %% ../nbs/06_claims.ipynb #ee07681a
+# %% ../nbs/06_claims.ipynb #62f3f6d2
 @dataclass(frozen=True)
 class Recipe:
     "How to train a model: everything but the seed."
@@ -37,6 +37,7 @@ class Recipe:
 def _lm(make_core, batchnorm=True, frame=StatefulLM): return lambda vocab_size: frame(make_core(), vocab_size, batchnorm=batchnorm)
 def _rnn(layers=1, dropout=0., n_hidden=64): return lambda: nn.RNN(64, n_hidden, layers, batch_first=True, dropout=dropout)
 def _gru(layers=2, dropout=0.05): return lambda: nn.GRU(64, 64, layers, batch_first=True, dropout=dropout)
+def _lstm(): return nn.LSTM(64, 64, 2, batch_first=True, dropout=.05)
 
 RECIPES = {   # the article's six, at its settings
     'single_output': Recipe(SingleOutputLM, .459, epochs=10, lr=1e-4, seq_len=3, about='three tokens in, one out'),
@@ -47,7 +48,7 @@ RECIPES = {   # the article's six, at its settings
     'gru':           Recipe(_lm(_gru()), .838, epochs=10, lr=1e-2, about='nn.GRU, two layers, dropout 0.05'),
 }
 
-# %% ../nbs/06_claims.ipynb #b5e636d0
+# %% ../nbs/06_claims.ipynb #e1852cdc
 class ForgetfulLM(StatefulLM):
     "Begins every window with an empty state."
     def forward(self, ids): self.reset(); return super().forward(ids)
@@ -78,6 +79,8 @@ VARIANTS = {   # what the claims are tested with: each differs from a recipe of 
     'two_layers_fast': Recipe(_lm(_rnn(2, .05)), epochs=10, lr=1e-2, about="nn.RNN, two layers, trained as the GRU is"),
     'gru_one_layer':   Recipe(_lm(_gru(1, 0.)), epochs=10, lr=1e-2, about='nn.GRU, one layer'),
     'gru_slow':        Recipe(_lm(_gru()), about='nn.GRU, two layers, trained as the RNNs are'),
+    'lstm':            Recipe(_lm(_lstm), epochs=10, lr=1e-2, about='nn.LSTM, two layers, trained as the GRU is'),
+    'lstm_slow':       Recipe(_lm(_lstm), about='nn.LSTM, two layers, trained as the RNNs are'),
 }
 
 def recipe(name:str)->Recipe:

@@ -10,6 +10,7 @@ from rnn_course.counting import count_on, counts_to
 from rnn_course.data import Vocab, get_dls, human_numbers, spell, tokenize
 from rnn_course.deep import StackedCore
 from rnn_course.gru import GRUCore
+from rnn_course.lstm import LSTMCore, correlations, hold, inside
 from rnn_course.single_output import SingleOutputLM
 from rnn_course.stateful import AdditiveCore, ElmanCore, StatefulLM
 from rnn_course.training import evaluate, fit
@@ -181,3 +182,24 @@ def test_adapting():
     refused(lambda: dynamic_evaluation(model, dl, lr=1e38, clip=1e38), 'lr=1e+38', 'smaller', error=FloatingPointError)
     refused(lambda: learn_from(model, 'one'), "prompt='one'", 'two tokens')
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters())) and model.state is None
+
+
+def test_lstm():
+    core, x = LSTMCore(4, 3), torch.zeros(2, 5, 4)
+    good = torch.zeros(1, 2, 3)
+    for state, parts in ((good, ['state', 'Tensor', 'pair']), ((good,), ['state', '1 of them', 'pair']), ((good, good[:, :1]), ['(1, 1, 3)', '(1, 2, 3)'])): refused(lambda: core(x, state), *parts)
+    refused(lambda: core(torch.zeros(2, 5, 3)), '(2, 5, 3)', '4')
+    refused(lambda: LSTMCore(0, 3), 'n_in=0'); refused(lambda: LSTMCore(3, 2.5), 'n_hidden=2.5')
+    for module, parts in ((nn.GRU(4, 3, **batch_first), ['GRU', 'torch.nn.LSTM']), (nn.LSTM(4, 3), ['batch_first=False']), (nn.LSTM(4, 3, proj_size=2, **batch_first), ['proj_size=2']),
+                          (nn.LSTM(4, 3, 2, **batch_first), ['layer=None', '2 layers'])): refused(lambda: LSTMCore.from_torch(module), *parts)
+
+
+def test_looking_inside():
+    lstm, rnn = (StatefulLM(core(8, 8, 2, **batch_first), 31, 8) for core in (nn.LSTM, nn.RNN))
+    ids = torch.zeros(1, 3, dtype=torch.long)
+    refused(lambda: inside(rnn, ids), 'RNN', 'torch.nn.LSTM'); refused(lambda: inside(lstm, ids + 31), 'ids', '31')
+    refused(lambda: hold(rnn, 0, 'forget', 1), 'RNN')
+    refused(lambda: hold(lstm, 0, 'reset', 1), "gate='reset'", "'forget'"); refused(lambda: hold(lstm, 0, None, 1), 'gate=None')
+    refused(lambda: hold(lstm, 2, 'forget', 1), 'layer=2', 'from 0 to 1'); refused(lambda: hold(lstm, 0, 'forget', -.1), 'value=', 'from 0 to 1')
+    refused(lambda: hold(lstm, 0, 'forget', float('nan')), 'value=nan'); refused(lambda: hold(lstm, 0, 'forget', torch.ones(3)), 'value', '(3,)', '8')
+    refused(lambda: correlations(torch.zeros(4, 3), torch.zeros(5)), 'values', '(5,)')

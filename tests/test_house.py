@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import BIN, NBS, NOTEBOOKS, ROOT, python, run
 
-UP = 'data drawing training single_output stateful nn_rnn deep gru recipes ceiling counting adapt cli'.split()   # a module may import those before it
+UP = 'data drawing training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt cli'.split()   # a module may import those before it
 TEXT = {'.py', '.md', '.ini', '.ipynb', '.svg', '.csv', '.txt', ''}
 def source(cell): return ''.join(cell['source'])
 def cells(path, kind): return [c for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == kind]
@@ -36,7 +36,7 @@ def test_every_module_is_in_the_house_and_imports_upwards():
             if ours: assert UP.index(node.module.split('.')[-1]) < UP.index(name), f'{name} imports {node.module}'
 
 
-@pytest.mark.parametrize('name', ['data', 'single_output', 'stateful', 'nn_rnn', 'deep', 'gru'])
+@pytest.mark.parametrize('name', ['data', 'single_output', 'stateful', 'nn_rnn', 'deep', 'gru', 'lstm'])
 def test_cores_need_torch_alone(name):
     heavy = ['fastai', 'matplotlib', 'pandas', 'IPython', 'joblib']
     found = python(f'import sys, rnn_course.{name}; print([m for m in {heavy} if m in sys.modules])').stdout

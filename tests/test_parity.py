@@ -6,6 +6,7 @@ from torch import nn
 
 from rnn_course.deep import StackedCore
 from rnn_course.gru import GRUCore
+from rnn_course.lstm import LSTMCore
 from rnn_course.nn_rnn import agreement
 from rnn_course.stateful import ElmanCore
 
@@ -13,7 +14,7 @@ torch.set_num_threads(1)
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 shapes = dict(batch=st.integers(1, 8), tokens=st.integers(1, 30), n_in=st.integers(1, 40), n_hidden=st.integers(1, 70), layers=st.integers(1, 3),
               seed=st.integers(0, 2**31), with_state=st.booleans(), dtype=st.sampled_from(list(TOLERANCE)))
-KINDS = {'tanh': (nn.RNN, ElmanCore, {'nonlinearity': 'tanh'}), 'relu': (nn.RNN, ElmanCore, {'nonlinearity': 'relu'}), 'gru': (nn.GRU, GRUCore, {})}
+KINDS = {'tanh': (nn.RNN, ElmanCore, {'nonlinearity': 'tanh'}), 'relu': (nn.RNN, ElmanCore, {'nonlinearity': 'relu'}), 'gru': (nn.GRU, GRUCore, {}), 'lstm': (nn.LSTM, LSTMCore, {})}
 
 
 def largest_difference(kind, batch, tokens, n_in, n_hidden, layers, seed, with_state, dtype, stacked=True):
@@ -23,6 +24,7 @@ def largest_difference(kind, batch, tokens, n_in, n_hidden, layers, seed, with_s
     cores = [core_class.from_torch(theirs, layer=i) for i in range(layers)]
     ours = StackedCore(cores) if stacked else cores[0]
     state = torch.randn(layers, batch, n_hidden, dtype=dtype) if with_state else None
+    if with_state and kind == 'lstm': state = (state, torch.randn(layers, batch, n_hidden, dtype=dtype))
     x = torch.randn(batch, tokens, n_in, dtype=dtype)
     # tanh and gates keep a state near 1; relu lets it grow, and float32 has seven digits of whatever size it has
     size = max(1, theirs(x, state)[0].abs().max().item()) if kind == 'relu' else 1
