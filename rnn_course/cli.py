@@ -9,9 +9,9 @@ __all__ = ['COMMANDS', 'study', 'table', 'main']
 import sys, warnings
 from fastcore.script import anno_parser, store_true
 
-# %% ../nbs/90_cli.ipynb #56d680a7
+# %% ../nbs/90_cli.ipynb #5a63f13e
 def study(
-    names:str='', # recipes, and the studies copy, counting, adapt and few_shot, separated by commas; empty: all
+    names:str='', # recipes, and the studies copy, counting, adapt, few_shot and generalise, separated by commas; empty: all
     seeds:int=0, # how many seeds of each, from 0; 0: as many as are on record, five to twenty
     folder:str='results', # where the record is kept, a CSV file a recipe
     jobs:int=0, # runs at a time; 0: as many as there are cores
@@ -22,7 +22,8 @@ def study(
     from rnn_course.data import check_whole
     from rnn_course.gradients import copy_study
     from rnn_course.recipes import RECIPES, VARIANTS, recipe, run_seeds
-    studies = {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study, 'few_shot': few_shot_study}
+    from rnn_course.regularise import generalise_study
+    studies = {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study, 'few_shot': few_shot_study, 'generalise': generalise_study}
     seeds, jobs = check_whole('seeds', seeds, low=0), check_whole('jobs', jobs, low=0)   # before hours of work
     wanted = [n.strip() for n in names.split(',')] if names else [*RECIPES, *VARIANTS, *studies]
     for name in wanted: name in studies or recipe(name)   # an unknown name is reported before hours of work, not after

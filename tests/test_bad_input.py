@@ -10,7 +10,9 @@ from rnn_course.counting import count_on, counts_to
 from rnn_course.data import Vocab, get_dls, human_numbers, spell, tokenize
 from rnn_course.deep import StackedCore
 from rnn_course.gru import GRUCore
+from rnn_course.gradients import copy_task, gradient_reach, spectral_radius, train_steps
 from rnn_course.lstm import LSTMCore, correlations, hold, inside
+from rnn_course.regularise import Penalise, RegularisedLM, Setting, SmoothLabels
 from rnn_course.single_output import SingleOutputLM
 from rnn_course.stateful import AdditiveCore, ElmanCore, StatefulLM
 from rnn_course.training import evaluate, fit
@@ -203,3 +205,24 @@ def test_looking_inside():
     refused(lambda: hold(lstm, 2, 'forget', 1), 'layer=2', 'from 0 to 1'); refused(lambda: hold(lstm, 0, 'forget', -.1), 'value=', 'from 0 to 1')
     refused(lambda: hold(lstm, 0, 'forget', float('nan')), 'value=nan'); refused(lambda: hold(lstm, 0, 'forget', torch.ones(3)), 'value', '(3,)', '8')
     refused(lambda: correlations(torch.zeros(4, 3), torch.zeros(5)), 'values', '(5,)')
+
+
+def test_gradients():
+    model, ids = StatefulLM(nn.RNN(8, 8, **batch_first), 31, 8), torch.randint(31, (2, 12))
+    for back in (-1, 11, 2.5): refused(lambda: gradient_reach(model, ids, back=back), f'back={back}', 'from 0 to 10')
+    refused(lambda: gradient_reach(nn.RNN(8, 8), ids), 'model', 'RNN'); refused(lambda: gradient_reach(model, ids + 31, back=3), 'ids', '0 to 30')
+    for W in (torch.ones(2, 3), torch.ones(2), torch.ones(0, 0)): refused(lambda: spectral_radius(W), 'W', str(tuple(W.shape)), 'square')
+    for delay in (-1, 2.5, None): refused(lambda: copy_task(delay), f'delay={delay}')
+    for lr in (0, -1., float('nan')): refused(lambda: train_steps(model, [], lr), 'lr=')
+
+
+def test_regularisation():
+    gru = nn.GRU(8, 8, **batch_first)
+    refused(lambda: RegularisedLM(gru, 31, 4, tie=True), 'n_emb=4', '8')
+    for share in (-.1, 1.1, float('nan'), 'half'): refused(lambda: RegularisedLM(gru, 31, 8, dropout=share), f'dropout={share!r}', 'from 0 to 1')
+    for scale in (0, -1., float('inf')): refused(lambda: RegularisedLM(gru, 31, 8, emb_scale=scale), f'emb_scale={scale!r}', 'above 0')
+    for amount in (-.1, 1.5, None): refused(lambda: SmoothLabels(amount), f'amount={amount!r}', 'from 0 to 1')
+    refused(lambda: Penalise(ar=-1.), 'ar=-1.0'); refused(lambda: Penalise(tar=float('nan')), 'tar=nan')
+    refused(lambda: Setting('elman').train(), "cell='elman'", "'lstm'"); refused(lambda: Setting().train(text='valid'), "text='valid'", "'shortened'")
+    refused(lambda: Setting().train(seed=-1), 'seed=-1'); refused(lambda: Setting(epochs=0).train(), 'epochs=0'); refused(lambda: Setting(lr=0).train(), 'lr=0')
+    refused(lambda: Setting(width=0).train(), 'width=0'); refused(lambda: Setting(layers=1.5).train(), 'layers=1.5')

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import NBS, ROOT, python
 
-from rnn_course import adapt, recipes
+from rnn_course import adapt, gradients, recipes, regularise
 from rnn_course.gru import GRUCore
 from rnn_course.stateful import StatefulLM
 from rnn_course.training import evaluate
@@ -53,6 +53,29 @@ def test_studies_on_record():
 def test_a_fresh_seed_adapts_as_on_record():
     fresh, known = adapt.adapt_seed(10), record('adapt')
     for way in ('cache', 'dynamic', 'both'): assert abs(fresh[way] - known[way].mean()) < max(4*known[way].std(), .01), (way, fresh[way])
+
+
+def test_generalise_on_record():
+    table = record('generalise')
+    assert table.notna().all().all() and set(table.setting) == set(regularise.SETTINGS)
+    runs = table.groupby(['setting', 'text']).seed.apply(sorted).unstack()
+    assert (runs.shortened.map(len) == 3).all() and (runs.training.map(len) == 5).all()
+    together = table[table.setting.str.startswith('together')].groupby(['text', 'setting']).accuracy.mean()
+    assert together['training'][together['shortened'].idxmax()] >= .95   # chosen on the 7,000s, reported on validation
+
+
+@pytest.mark.parametrize('setting', ['gru: label smoothing 0.1', 'rnn: AR'])
+def test_a_fresh_seed_generalises_as_on_record(setting):
+    fresh, known = regularise.generalise_seed(setting, 'training', 5), record('generalise')
+    known = known[(known.setting == setting) & (known.text == 'training')].accuracy
+    assert abs(fresh['accuracy'] - known.mean()) < max(4*known.std(), .02), fresh
+
+
+def test_a_fresh_seed_copies_as_on_record():
+    known = record('copy')
+    assert set(known.cell) == set(gradients.COPY_CELLS) and (known.groupby(['cell', 'delay']).size() == 5).all()
+    fresh = gradients.copy_seed('gru', 5, 5)
+    assert fresh['accuracy'] > .99 and set(fresh) == set(known.columns)
 
 
 def test_run_seeds_goes_on(tmp_path, monkeypatch):
