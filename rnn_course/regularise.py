@@ -6,7 +6,7 @@
 __all__ = ['CELLS', 'TEXTS', 'ALONE', 'TOGETHER', 'SETTINGS', 'RegularisedLM', 'Penalise', 'SmoothLabels', 'Setting', 'scores_of',
            'generalise_seed', 'generalise_study']
 
-# %% ../nbs/12_generalise.ipynb #02255241
+# %% ../nbs/12_generalise.ipynb #e030c523
 from dataclasses import dataclass, replace
 
 import torch, torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import nn
 from fastai.callback.core import Callback
 
 from .adapt import check_number
-from .data import check_whole, get_dls, spell, training_vocab
+from .data import check_whole, get_dls
 from .stateful import StatefulLM
 from .training import align, evaluate, fit, set_seed
 
