@@ -43,6 +43,17 @@ def test_cores_need_torch_alone(name):
     assert found.strip() == '[]'
 
 
+@pytest.mark.parametrize('argv', [[], ['--help'], ['study', '--help'], ['tabel']])
+def test_the_command_line_answers_without_torch(argv):
+    code = f"""
+import sys
+from rnn_course.cli import main
+try: main({argv})
+except SystemExit: pass
+print([m for m in ('torch', 'fastai', 'numpy', 'pandas', 'matplotlib') if m in sys.modules])"""
+    assert python(code).stdout.splitlines()[-1] == '[]'
+
+
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.relative_to(NBS).as_posix())
 def test_notebook_is_fit_to_be_read(path):
     code = [c for c in cells(path, 'code') if source(c).strip()]
