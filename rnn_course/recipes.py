@@ -6,7 +6,7 @@
 __all__ = ['RECIPES', 'VARIANTS', 'Recipe', 'ForgetfulLM', 'LastOnly', 'LastOnlyLM', 'LastOnlyForgetfulLM', 'recipe', 'train',
            'made_with', 'run_seed', 'keep_record', 'run_seeds', 'summary', 'compare']
 
-# %% ../nbs/06_claims.ipynb #89bffc6a
+# %% ../nbs/06_claims.ipynb #3508fca6
 import os, platform, time
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from .data import check_whole, get_dls
+from .files import check_folder, leave_with, only_one, replace_file
 from .single_output import SingleOutputLM
 from .stateful import AdditiveCore, ElmanCore, StatefulLM
-from .training import evaluate, fit, set_seed
+from .training import evaluate, fit, one_thread, set_seed
 
 # %% ../nbs/06_claims.ipynb #62f3f6d2
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def recipe(name:str)->Recipe:
     if name not in known: raise ValueError(f'name={name!r}: expected one of {", ".join(map(repr, known))}')
     return known[name]
 
-# %% ../nbs/06_claims.ipynb #e8904dac
+# %% ../nbs/06_claims.ipynb #5c3b5ff2
 def train(name:str, # of a recipe, see `RECIPES`
           seed:int=0, # for the weights and for what is random in training
           epochs:int=None, # None: as many as the recipe says
@@ -102,7 +103,7 @@ def train(name:str, # of a recipe, see `RECIPES`
     epochs = check_whole('epochs', r.epochs if epochs is None else epochs)
     dls = get_dls(r.bs, r.seq_len)
     set_seed(seed)
-    return fit(r.model(len(dls.vocab)), dls, epochs, r.lr, seed=seed, quiet=quiet, cbs=cbs)
+    with one_thread(): return fit(r.model(len(dls.vocab)), dls, epochs, r.lr, seed=seed, quiet=quiet, cbs=cbs)
 
 # %% ../nbs/06_claims.ipynb #e985003d
 def made_with():
@@ -120,42 +121,53 @@ def run_seed(name, seed, epochs=None):
                 perplexity=round(scores.perplexity, 4), best_accuracy=round(max(v[2] for v in learn.recorder.values), 6),
                 train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **made_with())
 
-# %% ../nbs/06_claims.ipynb #954c5020
-def _append(path, rows, keys):
-    "Add rows to the record: written to a new file that then takes the old one's place, so a killed run leaves no half row."
-    table = pd.DataFrame(rows)
-    if path.exists(): table = pd.concat([pd.read_csv(path), table], ignore_index=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
-    table.sort_values(keys, kind='stable').to_csv(part, index=False, lineterminator='\n')
-    os.replace(part, path)
+# %% ../nbs/06_claims.ipynb #faa9c08a
+def _read(path, names):
+    "The record in `path`, or None if there is none yet. ValueError for a file that is something else."
+    path = Path(path)
+    if not path.exists(): return None
+    try: table = pd.read_csv(path)
+    except (ValueError, UnicodeDecodeError) as e: raise ValueError(f'{path}: not a record, {e}; move it away, or delete it to start anew') from None
+    lacking = [name for name in names if name not in table]
+    if lacking: raise ValueError(f'{path}: not a record of this study, it has no column {", ".join(lacking)}; move it away, or delete it to start anew')
+    return table
 
-def _one_thread(run, key):
-    "Tiny tensors: one thread a run, and as many runs at a time as there are cores."
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try: return run(**key)
-    finally: torch.set_num_threads(threads)
+def _append(path, rows, names):
+    "Add rows to the record, which stays sorted by `names`."
+    table = pd.concat([t for t in (_read(path, names), pd.DataFrame(rows)) if t is not None], ignore_index=True)
+    replace_file(path, table.sort_values(names, kind='stable').to_csv(index=False, lineterminator='\n').encode())
+
+def _in_worker(run, key, parent):
+    "One run on one thread: the tensors are tiny, and there are as many runs at a time as there are cores."
+    leave_with(parent)
+    with one_thread(): return run(**key)
 
 def keep_record(path, # the CSV file; made, with its folder, if it is not there
                 run:Callable, # `run(**key)` -> a row, as a dict that has the key in it, or a list of such rows
                 keys:list, # dicts with the same names, one for each run that is wanted
                 n_jobs:int=None, # runs at a time; None: as many as there are cores
                )->pd.DataFrame: # the rows of all `keys`, in their order
-    """Make the runs that are not on record yet, and add each to the record as it finishes. Interrupt it at any moment,
-    call it again, and it goes on where it was."""
+    """Make the runs that are not on record yet, and add each to the record as it finishes. Interrupt or kill it at any
+    moment, call it again, and it goes on where it was.
+
+    OSError if the record cannot be written or another process is writing it; ValueError if the file is something else."""
     from joblib import Parallel, cpu_count, delayed
     n_jobs = check_whole('n_jobs', cpu_count() if n_jobs is None else n_jobs)
     if not keys: raise ValueError('keys=[]: expected at least one run')
     path, wanted = Path(path), pd.DataFrame(keys).drop_duplicates()
     names = list(wanted.columns)
-    known = set(pd.read_csv(path)[names].itertuples(index=False, name=None)) if path.exists() else set()
-    missing = [dict(zip(names, key)) for key in wanted.itertuples(index=False, name=None) if key not in known]
-    if missing:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        from fastprogress.fastprogress import progress_bar
-        runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(_one_thread)(run, key) for key in missing)
-        for rows in progress_bar(runs, total=len(missing)): _append(path, rows if isinstance(rows, list) else [rows], names)
-    table = pd.read_csv(path)
+    def missing():
+        table = _read(path, names)
+        known = set() if table is None else set(table[names].itertuples(index=False, name=None))
+        return [dict(zip(names, key)) for key in wanted.itertuples(index=False, name=None) if key not in known]
+    if missing():
+        check_folder(path.parent)   # noticed now, not after the first run
+        with only_one(path):
+            todo = missing()   # again: another process may have finished some
+            from fastprogress.fastprogress import progress_bar
+            runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(_in_worker)(run, key, os.getpid()) for key in todo)
+            for rows in progress_bar(runs, total=len(todo)): _append(path, rows if isinstance(rows, list) else [rows], names)
+    table = _read(path, names)
     return wanted.merge(table, how='left', on=names)[list(table.columns)]
 
 # %% ../nbs/06_claims.ipynb #5edf4073

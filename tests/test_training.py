@@ -1,10 +1,4 @@
 """Training as a whole: against the record, resumable, repeatable, without a network."""
-import random
-import signal
-import subprocess
-import sys
-import time
-
 import pandas as pd
 import pytest
 import torch
@@ -87,25 +81,6 @@ def test_run_seeds_goes_on(tmp_path, monkeypatch):
     assert both.set_index('seed').accuracy[first.seed].tolist() == first.accuracy.tolist()
     recipes.run_seeds('single_output', [0], tmp_path, epochs=2, n_jobs=1)   # other epochs are other runs
     assert len(pd.read_csv(tmp_path/'single_output.csv')) == 4 and [p.name for p in tmp_path.iterdir()] == ['single_output.csv']
-
-
-def test_a_killed_study_loses_nothing(tmp_path):
-    "Killed at random moments, the record is always readable, never has a seed twice, and is completed by another call."
-    code = f"from rnn_course.recipes import run_seeds; run_seeds('single_output', range(12), {str(tmp_path)!r}, epochs=1, n_jobs=1)"
-    path, rows, rng = tmp_path/'single_output.csv', 0, random.Random(0)
-    for _ in range(3):
-        study = subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.time() + 120   # wait for a new row, then strike at any moment after it
-        while time.time() < deadline and study.poll() is None and (len(pd.read_csv(path)) if path.exists() else 0) <= rows: time.sleep(.02)
-        time.sleep(rng.uniform(0, 1))
-        study.send_signal(signal.SIGKILL); study.wait()
-        table = pd.read_csv(path)
-        assert table.seed.is_unique and table.notna().all().all() and len(table) >= rows
-        rows = len(table)
-    assert rows > 0
-    finished = recipes.run_seeds('single_output', range(12), tmp_path, epochs=1, n_jobs=1)
-    assert list(finished.seed) == list(range(12)) and len(pd.read_csv(path)) == 12
-    assert finished.accuracy.tolist()[0] == pytest.approx(recipes.run_seed('single_output', 0, 1)['accuracy'], abs=1e-6)
 
 
 def test_no_network_is_needed(tmp_path):
