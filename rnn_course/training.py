@@ -102,13 +102,18 @@ def one_cycle(start:float, middle:float, end:float, # of the value that is sched
         return up(float(done/turn)) if done < turn else down(float((done - turn)/(1 - turn)))
     return value
 
-# %% ../nbs/00_training.ipynb #faefb10b
+# %% ../nbs/00_training.ipynb #2d96085e
 class FusedAdamW(OptimWrapper):
     "PyTorch's fused AdamW as fastai sees it."
     def __init__(self, params, **settings): super().__init__(params, opt=partial(torch.optim.AdamW, fused=True), **settings)
     @property
     def hypers(self): return [dict(lr=g['lr'], mom=g['betas'][0], sqr_mom=g['betas'][1], eps=g['eps'], wd=g['weight_decay'])
                               for g in self.opt.param_groups]
+    def set_hyper(self, name, value):
+        if not isinstance(value, float): return super().set_hyper(name, value)
+        for group in self.opt.param_groups:
+            if name == 'mom': group['betas'] = (value, group['betas'][1])
+            else: group[self.bwd_map[name]] = value
 
 # %% ../nbs/00_training.ipynb #6a2f049c
 class LightLearner(Learner):
@@ -125,7 +130,7 @@ class LightLearner(Learner):
     def _set_device(self, batch):   # a batch that is where it should be need not be moved there
         return batch if all(t.device == self.dls.device for t in batch) else super()._set_device(batch)
 
-# %% ../nbs/00_training.ipynb #b7fe71d7
+# %% ../nbs/00_training.ipynb #8f7ba8e1
 class StopOnNaN(Callback):
     "Raise FloatingPointError as soon as an epoch's training loss is not finite."
     def after_train(self):
@@ -161,6 +166,7 @@ def fit(model:nn.Module, # changed in place; moved to the device of `dls`
     callbacks = [StopOnNaN()] + ([ModelResetter()] if hasattr(model, 'reset') else []) + list(cbs or [])
     learn = LightLearner(dls, model, loss_func=token_loss, metrics=[TokenAccuracy()], opt_func=optimiser, cbs=callbacks)
     learn.recorder.loss, learn.recorder.add_time = TokenLoss(), False
+    learn.remove_cb(learn.cast_to_tensor)   # ours are plain tensors already
     schedule = ParamScheduler({'lr': one_cycle(lr/25, lr, lr/1e5), 'mom': one_cycle(.95, .85, .95)})   # as in fit_one_cycle
     set_seed(seed)
     with learn.no_bar() if quiet else nullcontext(), learn.no_logging() if quiet else nullcontext():
