@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'VARIANTS', 'Recipe', 'ForgetfulLM', 'LastOnly', 'LastOnlyLM', 'LastOnlyForgetfulLM', 'recipe', 'train',
-           'made_with', 'run_seed', 'keep_record', 'run_seeds', 'summary', 'compare']
+           'made_with', 'run_seed', 'read_record', 'keep_record', 'run_seeds', 'summary', 'compare']
 
 # %% ../nbs/06_claims.ipynb #3508fca6
-import os, platform, time
+import csv, io, os, platform, time
+from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -121,25 +123,33 @@ def run_seed(name, seed, epochs=None):
                 perplexity=round(scores.perplexity, 4), best_accuracy=round(max(v[2] for v in learn.recorder.values), 6),
                 train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **made_with())
 
-# %% ../nbs/06_claims.ipynb #faa9c08a
-def _read(path, names):
-    "The record in `path`, or None if there is none yet. ValueError for a file that is something else."
+# %% ../nbs/06_claims.ipynb #fdedcb0a
+def read_record(path, names):
+    "The record in `path`, or None if there is none yet. ValueError for a file that is something else, or was cut off."
     path = Path(path)
     if not path.exists(): return None
-    try: table = pd.read_csv(path)
-    except (ValueError, UnicodeDecodeError) as e: raise ValueError(f'{path}: not a record, {e}; move it away, or delete it to start anew') from None
-    lacking = [name for name in names if name not in table]
-    if lacking: raise ValueError(f'{path}: not a record of this study, it has no column {", ".join(lacking)}; move it away, or delete it to start anew')
+    def refuse(why): raise ValueError(f'{path}: not a record of this study, {why}; move it away, or delete it to start anew') from None
+    try:
+        text = path.read_bytes().decode()
+        table = pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[''])   # 'None' may be a name
+        widths = {len(row) for row in csv.reader(io.StringIO(text, newline='')) if row}
+    except (ValueError, csv.Error) as e: refuse(e)
+    if lacking := [name for name in names if name not in table]: refuse(f'it has no column {", ".join(lacking)}')
+    if len(widths) > 1 or table[names].isna().any(axis=None) or not text.endswith('\n'): refuse('a row is cut off')
     return table
 
 def _append(path, rows, names):
     "Add rows to the record, which stays sorted by `names`."
-    table = pd.concat([t for t in (_read(path, names), pd.DataFrame(rows)) if t is not None], ignore_index=True)
-    replace_file(path, table.sort_values(names, kind='stable').to_csv(index=False, lineterminator='\n').encode())
+    old, new = read_record(path, names), pd.DataFrame(rows)
+    if old is not None and set(old) != set(new):
+        raise ValueError(f'{path}: not a record of this study, its columns are {", ".join(old)}; expected {", ".join(new)}; move it away, or delete it to start anew')
+    table = new if old is None or old.empty else pd.concat([old, new], ignore_index=True)
+    try: table = table.sort_values(names, kind='stable')
+    except TypeError: raise ValueError(f'{path}: not a record of this study, it has text where numbers are expected, or numbers where text is') from None
+    replace_file(path, table.to_csv(index=False, lineterminator='\n').encode())
 
-def _in_worker(run, key, parent):
+def _one_thread(run, key):
     "One run on one thread: the tensors are tiny, and there are as many runs at a time as there are cores."
-    leave_with(parent)
     with one_thread(): return run(**key)
 
 def keep_record(path, # the CSV file; made, with its folder, if it is not there
@@ -150,14 +160,15 @@ def keep_record(path, # the CSV file; made, with its folder, if it is not there
     """Make the runs that are not on record yet, and add each to the record as it finishes. Interrupt or kill it at any
     moment, call it again, and it goes on where it was.
 
-    OSError if the record cannot be written or another process is writing it; ValueError if the file is something else."""
+    OSError if the record cannot be written, another process is writing it, or a worker broke down; ValueError if the file is
+    something else. Whatever happens, the file is left as it was after the last run that finished."""
     from joblib import Parallel, cpu_count, delayed
     n_jobs = check_whole('n_jobs', cpu_count() if n_jobs is None else n_jobs)
     if not keys: raise ValueError('keys=[]: expected at least one run')
     path, wanted = Path(path), pd.DataFrame(keys).drop_duplicates()
     names = list(wanted.columns)
     def missing():
-        table = _read(path, names)
+        table = read_record(path, names)
         known = set() if table is None else set(table[names].itertuples(index=False, name=None))
         return [dict(zip(names, key)) for key in wanted.itertuples(index=False, name=None) if key not in known]
     if missing():
@@ -165,9 +176,12 @@ def keep_record(path, # the CSV file; made, with its folder, if it is not there
         with only_one(path):
             todo = missing()   # again: another process may have finished some
             from fastprogress.fastprogress import progress_bar
-            runs = Parallel(n_jobs=n_jobs, return_as='generator_unordered')(delayed(_in_worker)(run, key, os.getpid()) for key in todo)
-            for rows in progress_bar(runs, total=len(todo)): _append(path, rows if isinstance(rows, list) else [rows], names)
-    table = _read(path, names)
+            workers = Parallel(n_jobs, backend='loky', batch_size=1, return_as='generator_unordered', initializer=leave_with, initargs=(os.getpid(),))
+            with closing(workers(delayed(_one_thread)(run, key) for key in todo)) as runs:   # whatever happens, the workers stop
+                try:
+                    for rows in progress_bar(runs, total=len(todo)): _append(path, rows if isinstance(rows, list) else [rows], names)
+                except BrokenExecutor as e: raise ChildProcessError(f'{path}: a worker process broke down in a run, perhaps for want of memory; what was finished is on record') from e
+    table = read_record(path, names)
     return wanted.merge(table, how='left', on=names)[list(table.columns)]
 
 # %% ../nbs/06_claims.ipynb #5edf4073

@@ -15,7 +15,7 @@ from torch import nn
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
-from .data import training_vocab
+from .data import check_whole, training_vocab
 from .deep import StackedCore
 from .files import check_folder, replace_file
 from .gru import GRUCore
@@ -43,7 +43,7 @@ def known():
 def find_class(name):
     "The class called `name`, or None: never anything but one of the table."
     early = {cls.__name__: cls for cls in ARGUMENTS}
-    return early.get(name) or known().get(name)
+    return early.get(name) or known().get(name) if isinstance(name, str) else None
 
 # %% ../nbs/80_saving.ipynb #32600c33
 READ_OFF = {   # argument -> how to read it off a module
@@ -68,7 +68,7 @@ def describe(module:nn.Module)->dict:
 
 def build(description:dict)->nn.Module:
     "The other way: an untrained network from its description. ValueError if it cannot be built."
-    if not isinstance(description, dict) or not isinstance(cls := find_class(description.get('cls')), type):
+    if not isinstance(description, dict) or (cls := find_class(description.get('cls'))) is None:
         raise ValueError(f'it describes a network that is not one of the course: {str(description)[:80]}')
     def module(value):
         if isinstance(value, list): return [build(v) for v in value]
@@ -77,8 +77,11 @@ def build(description:dict)->nn.Module:
     if set(arguments) != set(ARGUMENTS[cls].split()):
         raise ValueError(f'its {cls.__name__} has the arguments {", ".join(arguments)}; expected {ARGUMENTS[cls].replace(" ", ", ")}')
     try:
-        with torch.random.fork_rng(devices=[]): return cls(**arguments)   # fresh weights, without a trace in the random numbers of others
+        check_whole('num_layers', arguments.get('num_layers', 1), high=1000)   # a million layers would take minutes
+        with torch.random.fork_rng(devices=[]): made = cls(**arguments)   # fresh weights, without a trace in the random numbers of others
     except (TypeError, ValueError, RuntimeError) as e: raise ValueError(f'its {cls.__name__} cannot be built: {e}') from None
+    if describe(made) != description: raise ValueError(f'its {cls.__name__} would not be what the file says: {str(description)[:80]}')
+    return made
 
 # %% ../nbs/80_saving.ipynb #76ff7ceb
 FORMAT = 'rnn_course 1'
@@ -139,7 +142,7 @@ def load(path # as `save` wrote it
     if extra := sorted(set(content) - set(wanted)): refuse(f'a tensor {extra[0]!r}, which its {description["cls"]} does not have')
     for name, tensor in wanted.items():
         if content[name].shape != tensor.shape: refuse(f'{name!r} has shape {tuple(content[name].shape)}; expected {tuple(tensor.shape)}')
-        if content[name].is_floating_point() != tensor.is_floating_point(): refuse(f'{name!r} is of type {content[name].dtype}; expected {tensor.dtype}')
+        if content[name].dtype != tensor.dtype and not (content[name].is_floating_point() and tensor.is_floating_point()): refuse(f'{name!r} is of type {content[name].dtype}; expected {tensor.dtype}')
     kinds = {t.dtype for t in content.values() if t.is_floating_point()}
     if len(kinds) > 1: refuse(f'its tensors are of {len(kinds)} types: {", ".join(map(str, kinds))}')
     model = build(description)

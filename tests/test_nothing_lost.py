@@ -1,11 +1,14 @@
 """Nothing is lost: programs killed at random moments, interrupted, out of disk, two at once."""
+import errno
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -13,31 +16,12 @@ import torch
 from conftest import ROOT, python
 
 from rnn_course import recipes, saving
-from rnn_course.files import only_one
+from rnn_course.files import only_one, replace_file
+from rnn_course.gru import GRUCore
 from rnn_course.regularise import RegularisedLM
+from rnn_course.stateful import StatefulLM
 
 POSIX = pytest.mark.skipif(os.name != 'posix', reason='signals are those of Unix')
-
-STUDY = '''
-import sys, time
-from functools import partial
-from rnn_course.recipes import keep_record
-def run(seed): time.sleep(.02); return dict(seed=seed, square=seed*seed, text='a, "b"'*1000)
-if __name__ == '__main__': keep_record(sys.argv[1], run, [dict(seed=seed) for seed in range(int(sys.argv[2]))], n_jobs=int(sys.argv[3]))
-'''
-
-
-def start(path, n, jobs=1, tmp=None, code=STUDY):
-    script = tmp/'study.py'
-    script.write_text(code)
-    return subprocess.Popen([sys.executable, '-W', 'ignore', script, path, str(n), str(jobs)], cwd=ROOT, env={**os.environ, 'PYTHONPATH': str(ROOT)},
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for_rows(path, more_than, process):
-    deadline = time.time() + 120
-    while time.time() < deadline and process.poll() is None and (len(pd.read_csv(path)) if path.exists() else 0) <= more_than: time.sleep(.01)
-
 
 def strike(work, rng, longest):
     "Fork a child that does `work`, and kill it at a random moment."
@@ -65,9 +49,7 @@ def test_a_study_killed_twenty_times(tmp_path):
     assert len(set(tried)) > 5, tried   # it was killed at many different moments
     n = tried[-1] + 5
     assert list(study(n).seed) == list(range(n))
-    for part in path.parent.glob('.*.part'): os.utime(part, (0, 0))   # what the killed ones left: cleared once it is old
-    study(n + 1)
-    assert [p.name for p in path.parent.iterdir()] == ['study.csv']
+    assert [p.name for p in path.parent.iterdir()] == ['study.csv']   # nothing is left of those that were killed
 
 
 @POSIX
@@ -90,40 +72,76 @@ def test_saving_killed_twenty_times(tmp_path):
 
 @POSIX
 def test_real_training_killed(tmp_path):
-    code = "import sys; from rnn_course.recipes import run_seeds; run_seeds('single_output', range(6), sys.argv[1], epochs=1, n_jobs=int(sys.argv[3]))"
-    path, rows = tmp_path/'single_output.csv', 0
-    for wait in (.1, .6):
-        study = start(tmp_path, 0, tmp=tmp_path, code=code)
-        wait_for_rows(path, rows, study)
-        time.sleep(wait)
-        study.kill(); study.wait(); study.stderr.close()
-        rows = len(pd.read_csv(path))
-    assert rows > 0
-    finished = recipes.run_seeds('single_output', range(6), tmp_path, epochs=1, n_jobs=1)
-    assert list(finished.seed) == list(range(6)) and len(pd.read_csv(path)) == 6
+    path, rows, rng = tmp_path/'single_output.csv', 0, random.Random(2)
+    study = lambda: recipes.run_seeds('single_output', range(6), tmp_path, epochs=1, n_jobs=1)
+    for _ in range(4):
+        strike(study, rng, 2.5)
+        table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=['seed'])
+        assert table.seed.is_unique and table.notna().all().all() and len(table) >= rows
+        rows = len(table)
+    finished = study()
+    assert rows > 0 and list(finished.seed) == list(range(6)) and len(pd.read_csv(path)) == 6
     assert finished.accuracy.tolist()[0] == pytest.approx(recipes.run_seed('single_output', 0, 1)['accuracy'], abs=1e-6)
 
 
-def children(pid):
-    "All processes below `pid`, as far as the system tells."
+def begin(work):
+    "Fork a process that does `work`; its number."
+    child = os.fork()
+    if child: return child
+    try: work(); os._exit(0)
+    except KeyboardInterrupt: os._exit(130)
+    except BlockingIOError: os._exit(3)
+    finally: os._exit(1)
+
+
+def workers_of(pid):
+    "The workers below `pid`, and what else it has started."
     import psutil
     return psutil.Process(pid).children(recursive=True)
 
 
+def gone(processes, within):
+    "Have all of them ended, or do they end within so many seconds?"
+    deadline, alive = time.time() + within, lambda: [p for p in processes if p.is_running() and p.status() != 'zombie']
+    while alive() and time.time() < deadline: time.sleep(.05)
+    return not alive()
+
+
+def slow(seed):
+    "The first four runs are short, the others long."
+    time.sleep(.1 if seed < 4 else 60)
+    return dict(seed=seed, pid=os.getpid())
+
+
 @POSIX
-@pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_workers_go_with_the_study(tmp_path, sign):
+@pytest.mark.parametrize('sign, after', [(signal.SIGKILL, 0), (signal.SIGTERM, 4), (signal.SIGINT, 4)], ids=['kill at the start', 'term', 'ctrl-c'])
+def test_workers_go_with_the_study(tmp_path, sign, after):
+    "Even those that have only just begun, and were never given any work."
     pytest.importorskip('psutil')
     path = tmp_path/'study.csv'
-    study = start(path, 40, 2, tmp_path, STUDY.replace('sleep(.02)', 'sleep(.2 if seed < 4 else 60)'))
-    wait_for_rows(path, 3, study)
-    workers = children(study.pid)
-    assert len(workers) >= 2
-    study.send_signal(sign); study.wait(timeout=20); study.stderr.close()
-    deadline = time.time() + 15
-    while time.time() < deadline and any(w.is_running() and w.status() != 'zombie' for w in workers): time.sleep(.1)
-    assert not [w for w in workers if w.is_running() and w.status() != 'zombie']
+    study = begin(lambda: recipes.keep_record(path, partial(slow), [dict(seed=seed) for seed in range(40)], n_jobs=2))
+    deadline = time.time() + 120
+    while time.time() < deadline and (len(workers_of(study)) < 3 or (len(pd.read_csv(path)) if path.exists() else 0) < after): time.sleep(.02)
+    workers = workers_of(study)
+    os.kill(study, sign)
+    os.waitpid(study, 0)
+    with only_one(path): pass   # free for the next, whether or not the workers have noticed
+    assert gone(workers, 15)
+    assert (len(pd.read_csv(path)) if path.exists() else 0) == after
+
+
+@POSIX
+def test_a_killed_worker_is_reported_and_the_study_goes_on(tmp_path):
+    pytest.importorskip('psutil')
+    path, keys = tmp_path/'study.csv', [dict(seed=seed) for seed in range(6)]
+    def strike_worker():
+        while not path.exists() or len(pd.read_csv(path)) < 4: time.sleep(.02)
+        os.kill(int(pd.read_csv(path).pid[0]), signal.SIGKILL)
+    threading.Thread(target=strike_worker, daemon=True).start()
+    with pytest.raises(ChildProcessError, match='study.csv: a worker process broke down'): recipes.keep_record(path, slow, keys, n_jobs=2)
     assert len(pd.read_csv(path)) == 4
+    quick = lambda seed: dict(seed=seed, pid=0)
+    assert list(recipes.keep_record(path, quick, keys, n_jobs=2).seed) == list(range(6))   # in the same process
 
 
 @POSIX
@@ -161,6 +179,30 @@ print('learned', before > after + .3)''').stdout
     assert said.count('interrupted') == 2 and 'learned True' in said
 
 
+@POSIX
+def test_two_studies_at_once(tmp_path):
+    "One makes the record, the other is refused; nothing is lost."
+    path, keys = tmp_path/'study.csv', [dict(seed=seed) for seed in range(30)]
+    def run(seed): time.sleep(.02); return dict(seed=seed, pid=os.getpid())
+    both = [begin(lambda: recipes.keep_record(path, run, keys, n_jobs=1)) for _ in range(2)]
+    assert sorted(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in both) == [0, 3]
+    table = pd.read_csv(path)
+    assert list(table.seed) == list(range(30)) and table.pid.nunique() == 1
+
+
+@POSIX
+def test_two_programs_that_replace_a_file(tmp_path):
+    "They take turns; a third always reads a whole one."
+    path, contents = tmp_path/'file', [bytes([i])*300_000 for i in range(2)]
+    replace_file(path, contents[0])
+    def write(content):
+        for _ in range(40): replace_file(path, content)
+    both = [begin(lambda c=c: write(c)) for c in contents]
+    for _ in range(200): assert path.read_bytes() in contents
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in both] == [0, 0]
+    assert [p.name for p in tmp_path.iterdir()] == ['file']
+
+
 def test_two_studies_do_not_write_the_same_record(tmp_path):
     path = tmp_path/'single_output.csv'
     other = subprocess.Popen([sys.executable, '-c', f'from rnn_course.files import only_one\nwith only_one({str(path)!r}): print("mine", flush=True); input()'],
@@ -171,7 +213,9 @@ def test_two_studies_do_not_write_the_same_record(tmp_path):
     with only_one(path): pass
 
 
-@pytest.mark.parametrize('content, reason', [(b'', 'not a record'), (b'\x80\x03binary\x00', 'not a record'), (b'a,b\n1,2\n', 'no column epochs, seed')])
+@pytest.mark.parametrize('content, reason', [
+    (b'', 'No columns'), (b'\x80\x03binary\x00', 'not a record'), (b'a,b\n1,2\n', 'no column epochs, seed'), (b'seed,epochs,a\n0,1,2\n3,1\n', 'a row is cut off'),
+    (b'seed,epochs,a\n0,1,2', 'a row is cut off'), (b'seed,epochs,a\n,1,2\n', 'a row is cut off'), (b'seed,epochs,a\n0,1,2\n' + b'\0'*99, 'a row is cut off')])
 def test_a_file_that_is_no_record_is_refused_and_kept(tmp_path, content, reason):
     path = tmp_path/'gru.csv'
     path.write_bytes(content)
@@ -183,8 +227,33 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(tmp_path, monk
     monkeypatch.setattr(recipes, 'run_seed', lambda *args: pytest.fail('it ran'))
     (tmp_path/'file').write_text('')
     for folder in (tmp_path/'file', tmp_path/'file'/'below'):
-        with pytest.raises(OSError, match='cannot write into this folder') as error: recipes.run_seeds('gru', [0], folder, n_jobs=1)
+        with pytest.raises(OSError, match='write into') as error: recipes.run_seeds('gru', [0], folder, n_jobs=1)
         assert str(folder) in str(error.value)
+
+
+def test_another_table_is_refused_and_kept(tmp_path):
+    "Its columns have the right names for the key: known at the first row, and no later."
+    path, run = tmp_path/'study.csv', lambda seed: dict(seed=seed, a=1)
+    for content, reason in ((b'seed,price\n7,3.5\n', 'its columns are seed, price; expected seed, a'), (b'seed,a\nseven,1\n', 'text where numbers are expected')):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=reason) as error: recipes.keep_record(path, run, [dict(seed=0)], n_jobs=1)
+        assert str(path) in str(error.value) and path.read_bytes() == content
+
+
+def test_damaged_networks_are_refused(tmp_path):
+    "Cut off anywhere, or with bytes of the header changed: refused with a ValueError, or read as what it says it is."
+    path, rng = tmp_path/'net.safetensors', random.Random(3)
+    saving.save(recipes.RECIPES['two_layers'].model(31), path)
+    good = path.read_bytes()
+    header = 8 + int.from_bytes(good[:8], 'little')
+    for i in range(200):
+        bad = bytearray(good[:rng.randrange(len(good))] if i % 2 else good)
+        if not i % 2:
+            for at in rng.sample(range(header), rng.randint(1, 3)): bad[at] = rng.randrange(256)
+        path.write_bytes(bad)
+        try: model = saving.load(path)
+        except ValueError as e: assert str(path) in str(e)
+        else: assert i % 2 == 0 and type(model).__name__ == 'StatefulLM'
 
 
 @pytest.fixture
@@ -198,6 +267,9 @@ def small_disk(tmp_path):
     subprocess.run(['umount', '-l', disk])
 
 
+def never(seed): pytest.fail('it ran')
+
+
 def test_a_full_disk(small_disk):
     path, run = small_disk/'study.csv', lambda seed: dict(seed=seed, text='x'*3000)
     with pytest.raises(OSError, match='No space left') as error: recipes.keep_record(path, run, [dict(seed=s) for s in range(40)], n_jobs=1)
@@ -206,3 +278,35 @@ def test_a_full_disk(small_disk):
     assert 5 < len(kept) < 40 and list(kept.seed) == list(range(len(kept))) and [p.name for p in small_disk.iterdir()] == ['study.csv']
     subprocess.run(['mount', '-o', 'remount,size=4m', small_disk], check=True)   # room again: it goes on
     assert len(recipes.keep_record(path, run, [dict(seed=s) for s in range(40)], n_jobs=1)) == 40
+
+
+def test_a_full_or_locked_disk_is_noticed_before_the_work(small_disk):
+    (small_disk/'other').write_bytes(b'x'*(64*1024))   # full
+    with pytest.raises(OSError, match='No space left') as error: recipes.keep_record(small_disk/'study.csv', never, [dict(seed=0)], n_jobs=1)
+    assert str(small_disk) in str(error.value) and [p.name for p in small_disk.iterdir()] == ['other']
+    subprocess.run(['mount', '-o', 'remount,ro', small_disk], check=True)   # even root cannot write now
+    with pytest.raises(OSError, match='Read-only') as error: recipes.keep_record(small_disk/'study.csv', never, [dict(seed=0)], n_jobs=1)
+    assert str(small_disk) in str(error.value)
+
+
+def test_a_network_on_a_full_disk(small_disk):
+    "The old file stays, and is whole."
+    path, model = small_disk/'net.safetensors', recipes.RECIPES['gru'].model(31)
+    small = StatefulLM(GRUCore(8, 8), 31, 8)
+    saving.save(small, path)
+    with pytest.raises(OSError, match='No space left') as error: saving.save(model, path)
+    assert str(path) in str(error.value) and [p.name for p in small_disk.iterdir()] == ['net.safetensors']
+    assert torch.equal(saving.load(path).embedding.weight, small.embedding.weight)
+
+
+def test_a_disk_said_to_be_full(tmp_path, monkeypatch):
+    "As above where no disk can be mounted: the system's answer is made up."
+    path, model = tmp_path/'net.safetensors', StatefulLM(GRUCore(8, 8), 31, 8)
+    saving.save(model, path)
+    before, calls = path.read_bytes(), []
+    def full(number):
+        calls.append(number)
+        if len(calls) > 1: raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))   # the first is a look whether one may write
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space left') as error: saving.save(StatefulLM(GRUCore(8, 8), 31, 8), path)
+    assert str(path) in str(error.value) and path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ['net.safetensors']
