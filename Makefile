@@ -1,15 +1,17 @@
 # make course   the environment, every chapter run, the table of results
 # make test     the environment, every notebook and every test
 # make lab      JupyterLab on the chapters
+# make site     the chapters and the API as a site to read: build/site/index.html
 # A second call reuses the environment in .venv; it is made anew when settings.ini changes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+SITE = $(VENV)/.site
 # What pip should be told when it installs torch, for example where the CPU build is; see README.
 TORCH_ARGS ?=
 
-.PHONY: course test lab env study notebooks export readme clean
+.PHONY: course test lab env study site site-env notebooks export readme clean
 .DEFAULT_GOAL = course
 
 env: $(READY)
@@ -28,7 +30,7 @@ course: $(READY)
 	@echo "To open the chapters: make lab"
 
 test: $(READY)
-	@$(BIN)/python -m pytest tests -n auto
+	@$(BIN)/python -m pytest tests -n auto --dist loadgroup
 
 lab: $(READY)
 	@$(BIN)/jupyter lab nbs
@@ -36,6 +38,22 @@ lab: $(READY)
 # The twenty seeds of every recipe and the other studies: about an hour and a half; interrupt it and call it again as you like.
 study: $(READY)
 	@$(BIN)/rnn-course study --folder nbs/results
+
+# The site needs neither PyTorch nor a run: Sphinx from PyPI, MathJax from npm, and from there what its tests drive a browser with.
+site-env: $(SITE)
+
+$(SITE): settings.ini docs/package.json
+	@command -v npm > /dev/null || { echo "npm is missing: the site takes MathJax from it. It comes with Node.js, from nodejs.org, or apt-get install npm, or brew install node"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sed -n 's/^site_requirements = //p' settings.ini | tr ' ' '\n' > $(VENV)/site.txt
+	@$(BIN)/python -m pip install --quiet -r $(VENV)/site.txt
+	@mkdir -p $(VENV)/node && cp docs/package.json $(VENV)/node
+	@cd $(VENV)/node && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+site: $(SITE)
+	@$(BIN)/python docs/make.py build
+	@echo "Open build/site/index.html"
 
 # For contributors: run the chapters and keep their outputs, then clean and export. NB=nbs/05_gru.ipynb for one of them.
 notebooks: $(READY)

@@ -1,0 +1,114 @@
+// Look at every page of the site in Chromium, from its files, and say what was seen:
+//     node tests/site.mjs SITE NODE_MODULES CHROMIUM > seen.json
+import {readdirSync} from 'node:fs'
+import {createRequire} from 'node:module'
+import {resolve} from 'node:path'
+import {pathToFileURL} from 'node:url'
+
+const [site, modules, chromium] = process.argv.slice(2)
+const require = createRequire(resolve(modules, 'x.js'))
+const address = page => pathToFileURL(resolve(site, page)).href
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const browser = await require('playwright-core').chromium.launch({executablePath: chromium, args: flags})
+
+async function open(page, seen, options = {}) {
+  const context = await browser.newContext({viewport: {width: 1280, height: 900}, colorScheme: 'light', ...options})
+  const tab = await context.newPage()
+  tab.on('console', said => said.type() === 'error' && seen.errors.push(said.text()))
+  tab.on('pageerror', error => seen.errors.push(String(error)))
+  tab.on('requestfailed', request => seen.errors.push(`not loaded: ${request.url()}`))
+  tab.on('request', request => /^(file|data|blob):/.test(request.url()) || seen.outside.push(request.url()))
+  await tab.goto(address(page), {waitUntil: 'load'})
+  return tab
+}
+
+// What sticks out of the page, but for what lies in a box that scrolls and for the drawers that wait beside a narrow page.
+function tooWide() {
+  const width = document.documentElement.clientWidth, found = []
+  const boxes = 'pre, .table-wrapper, .cell_output, div.math, p:has(> img)'   // they may scroll; the page may not
+  const waiting = '.sidebar-drawer, .toc-drawer, .skip-to-content, mjx-assistive-mml'
+  for (const box of [document.documentElement, document.body, ...document.querySelectorAll('.page, .main, .content')])
+    if (box.scrollWidth > box.clientWidth + 1) found.push(`${box.tagName.toLowerCase()}.${box.className} scrolls, ${box.scrollWidth} wide`)
+  for (const element of document.body.querySelectorAll('*')) {
+    const {left, right, height} = element.getBoundingClientRect()
+    if (!height || (right <= width + 1 && left >= -1) || element.closest(waiting) || element.parentElement.closest(boxes)) continue
+    found.push(`${element.tagName.toLowerCase()}.${element.className} from ${Math.round(left)} to ${Math.round(right)}`)
+  }
+  return found
+}
+
+async function serious(tab, rules) {
+  const only = rules ? {runOnly: {type: 'rule', values: rules}} : {}
+  return tab.evaluate(async only => (await axe.run(document, {resultTypes: ['violations'], preload: false, ...only})).violations
+    .filter(v => ['serious', 'critical'].includes(v.impact))
+    .map(v => `${v.id}: ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 200)} (${v.nodes[0].target})`), only)
+}
+
+async function look(page) {
+  const seen = {errors: [], outside: []}
+  const tab = await open(page, seen)
+  await tab.evaluate(() => window.MathJax?.startup?.promise)
+  seen.maths = await tab.evaluate(() => ({written: document.querySelectorAll('.math').length, drawn: document.querySelectorAll('.math > mjx-container').length}))
+  seen.blank = await tab.evaluate(() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src))
+  seen.noAlt = await tab.evaluate(() => [...document.images].filter(i => !/\w\w \w/.test(i.alt)).map(i => `${i.src}: ${i.alt}`))
+  await tab.addScriptTag({path: require.resolve('axe-core/axe.min.js')})
+  seen.light = await serious(tab)
+  await tab.evaluate(() => { document.body.dataset.theme = 'dark' })
+  seen.dark = await serious(tab, ['color-contrast', 'link-in-text-block'])
+  await tab.setViewportSize({width: 375, height: 812})
+  await tab.waitForTimeout(100)   // for the page to lay itself out anew
+  seen.tooWide = await tab.evaluate(tooWide)
+  seen.phone = await serious(tab, ['scrollable-region-focusable', 'target-size'])
+  await tab.context().close()
+  return seen
+}
+
+async function search(words) {
+  const seen = {errors: [], outside: []}
+  const tab = await open('index.html', seen)
+  await tab.fill('.sidebar-search', words)
+  await tab.press('.sidebar-search', 'Enter')
+  await tab.waitForSelector('#search-results .search li a')
+  await tab.waitForFunction(() => /found|matching/.test(document.querySelector('#search-results .search-summary')?.textContent ?? ''))
+  seen.found = await tab.$$eval('#search-results .search li a', links => links.map(a => a.getAttribute('href').split(/[?#]/)[0]))
+  await tab.context().close()
+  return seen
+}
+
+async function dark() {
+  const seen = {errors: [], outside: []}
+  const tab = await open('05_gru.html', seen)
+  const ground = () => tab.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).map(Number))
+  seen.before = await ground()
+  for (let i = 0; i < 3 && await tab.evaluate(() => document.body.dataset.theme) !== 'dark'; i++) await tab.click('.theme-toggle:visible')
+  seen.after = await ground()
+  await tab.click('.next-page')
+  await tab.waitForLoadState('load')
+  seen.page = tab.url().split('/').pop()
+  seen.next = await ground()
+  await tab.context().close()
+  return seen
+}
+
+async function copy() {
+  const seen = {errors: [], outside: []}
+  const tab = await open('05_gru.html', seen)
+  await tab.evaluate(() => document.addEventListener('copy', () => { window.copied = getSelection().toString() || document.activeElement.value }, true))
+  const cell = tab.locator('.cell_input:has(.copybtn)').first()
+  await cell.hover()
+  await cell.locator('.copybtn').click()
+  seen.code = await cell.locator('pre').innerText()
+  await tab.waitForFunction(() => window.copied, null, {timeout: 5000}).catch(() => {})
+  seen.copied = await tab.evaluate(() => window.copied)
+  await tab.context().close()
+  return seen
+}
+
+const pages = readdirSync(site, {recursive: true}).map(String).filter(name => name.endsWith('.html')).sort()
+const seen = {pages: {}}
+const rest = [...pages]
+async function worker() { for (let page; (page = rest.shift());) seen.pages[page] = await look(page) }
+await Promise.all([worker(), worker()])
+Object.assign(seen, {search: await search('reset gate'), dark: await dark(), copy: await copy()})
+await browser.close()
+console.log(JSON.stringify(seen, null, 1))
