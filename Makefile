@@ -48,7 +48,7 @@ $(SITE): settings.ini docs/package.json
 	@sed -n 's/^site_requirements = //p' settings.ini | tr ' ' '\n' > $(VENV)/site.txt
 	@$(BIN)/python -m pip install --quiet -r $(VENV)/site.txt
 	@mkdir -p $(VENV)/node && cp docs/package.json $(VENV)/node
-	@cd $(VENV)/node && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $(VENV)/node && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
 	@touch $@
 
 site: $(SITE)

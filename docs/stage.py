@@ -62,7 +62,7 @@ def alt_text(code, before):
         return strings(code, wanted)
     def like_a_title(node):
         return [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.Constant) and re.match(r'[A-Z].*( .+){3}', str(n.value))
-                and not isinstance(node, (ast.Expr, ast.Raise, ast.Assert, ast.JoinedStr))]
+                and not isinstance(node, (ast.Expr, ast.Raise, ast.Assert, ast.JoinedStr, ast.Dict))]
     titles = named('suptitle') or named('title', 'set_title') or strings(code, like_a_title)
     across, up = named('xlabel', 'set_xlabel'), named('ylabel', 'set_ylabel')
     axes = f', {up[0]} over {across[0]}' if len(set(across)) == len(set(up)) == 1 else ''

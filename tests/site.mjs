@@ -11,14 +11,13 @@ const address = page => pathToFileURL(resolve(site, page)).href
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 const browser = await require('playwright-core').chromium.launch({executablePath: chromium, args: flags})
 
-async function open(page, seen, options = {}) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 900}, colorScheme: 'light', ...options})
-  const tab = await context.newPage()
+async function open(page, seen) {
+  const tab = await (await browser.newContext({viewport: {width: 1280, height: 900}, colorScheme: 'light'})).newPage()
   tab.on('console', said => said.type() === 'error' && seen.errors.push(said.text()))
   tab.on('pageerror', error => seen.errors.push(String(error)))
   tab.on('requestfailed', request => seen.errors.push(`not loaded: ${request.url()}`))
   tab.on('request', request => /^(file|data|blob):/.test(request.url()) || seen.outside.push(request.url()))
-  await tab.goto(address(page), {waitUntil: 'load'})
+  if (page) await tab.goto(address(page), {waitUntil: 'load'})
   return tab
 }
 
@@ -37,6 +36,16 @@ function tooWide() {
   return found
 }
 
+// A word of code has the colour of its class: one of each will do, of the thousands that a chapter has.
+function oneOfEach() {
+  const seen = new Set()
+  for (const span of document.querySelectorAll('div.highlight pre span')) {
+    const kind = [span.className, !!span.closest('.cell_output'), !!span.closest('.stderr')].join()
+    if (seen.has(kind)) span.replaceWith(...span.childNodes)
+    seen.add(kind)
+  }
+}
+
 async function serious(tab, rules) {
   const only = rules ? {runOnly: {type: 'rule', values: rules}} : {}
   return tab.evaluate(async only => (await axe.run(document, {resultTypes: ['violations'], preload: false, ...only})).violations
@@ -44,14 +53,15 @@ async function serious(tab, rules) {
     .map(v => `${v.id}: ${v.nodes.length} times, as in ${v.nodes[0].html.slice(0, 200)} (${v.nodes[0].target})`), only)
 }
 
-async function look(page) {
-  const seen = {errors: [], outside: []}
-  const tab = await open(page, seen)
+async function look(page, tab, seen) {
+  await tab.setViewportSize({width: 1280, height: 900})
+  await tab.goto(address(page), {waitUntil: 'load'})
   await tab.evaluate(() => window.MathJax?.startup?.promise)
   seen.maths = await tab.evaluate(() => ({written: document.querySelectorAll('.math').length, drawn: document.querySelectorAll('.math > mjx-container').length}))
   seen.blank = await tab.evaluate(() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src))
   seen.noAlt = await tab.evaluate(() => [...document.images].filter(i => !/\w\w \w/.test(i.alt)).map(i => `${i.src}: ${i.alt}`))
   await tab.addScriptTag({path: require.resolve('axe-core/axe.min.js')})
+  await tab.evaluate(oneOfEach)
   seen.light = await serious(tab)
   await tab.evaluate(() => { document.body.dataset.theme = 'dark' })
   seen.dark = await serious(tab, ['color-contrast', 'link-in-text-block'])
@@ -59,8 +69,6 @@ async function look(page) {
   await tab.waitForTimeout(100)   // for the page to lay itself out anew
   seen.tooWide = await tab.evaluate(tooWide)
   seen.phone = await serious(tab, ['scrollable-region-focusable', 'target-size'])
-  await tab.context().close()
-  return seen
 }
 
 async function search(words) {
@@ -107,7 +115,15 @@ async function copy() {
 const pages = readdirSync(site, {recursive: true}).map(String).filter(name => name.endsWith('.html')).sort()
 const seen = {pages: {}}
 const rest = [...pages]
-async function worker() { for (let page; (page = rest.shift());) seen.pages[page] = await look(page) }
+async function worker() {
+  const now = {errors: [], outside: []}, tab = await open(null, now)
+  for (let page; (page = rest.shift());) {
+    seen.pages[page] = {}
+    await look(page, tab, seen.pages[page])
+    Object.assign(seen.pages[page], {errors: now.errors.splice(0), outside: now.outside.splice(0)})
+  }
+  await tab.context().close()
+}
 await Promise.all([worker(), worker()])
 Object.assign(seen, {search: await search('reset gate'), dark: await dark(), copy: await copy()})
 await browser.close()
