@@ -46,7 +46,7 @@ def table(
     from rnn_course.recipes import RECIPES, VARIANTS, summary
     print(summary([*RECIPES, *(VARIANTS if variants else [])], folder).to_string(na_rep=''))
 
-# %% ../nbs/90_cli.ipynb #d2d187c7
+# %% ../nbs/90_cli.ipynb #28ed752d
 def course_folder():
     "Where the notebooks are, with the record in `results`: in the installed package, or beside the one in a checkout."
     import rnn_course
@@ -64,8 +64,9 @@ def bench(
     from rnn_course.bench import BENCHES, LONG, bench_study
     import pandas as pd
     wanted = [n.strip() for n in names.split(',')] if names else list(BENCHES)
+    try: record = pd.read_csv(course_folder()/'results'/'bench.csv').set_index('name')
+    except FileNotFoundError: record = pd.DataFrame()   # measuring does not need it
     here = bench_study(path, wanted, again).set_index('name')
-    record = pd.read_csv(course_folder()/'results'/'bench.csv').set_index('name')
     say = lambda row: f'{row["median"]:6.2f} ({row.low:.2f} to {row.high:.2f})'
     print(f'\n\n{"times as long (middle half)":54}{"here":>23}{"on record":>23}')
     for name in wanted:
