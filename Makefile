@@ -30,7 +30,7 @@ course: $(READY)
 	@echo "To open the chapters: make lab"
 
 test: $(READY)
-	@$(BIN)/python -m pytest tests -n auto --dist loadgroup
+	@$(BIN)/python -m pytest tests -n auto --dist worksteal
 
 lab: $(READY)
 	@$(BIN)/jupyter lab nbs

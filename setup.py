@@ -15,7 +15,7 @@ setup(
     author=cfg['author'], author_email=cfg['author_email'], url=url, license='Apache-2.0', keywords=cfg['keywords'],
     packages=[cfg['lib_path']], python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split()},
+    extras_require={'dev': cfg['dev_requirements'].split(), 'speed': cfg['speed_requirements'].split()},
     entry_points={'console_scripts': cfg['console_scripts'].split(),
                   'nbdev': [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"]},
     classifiers=['Development Status :: 4 - Beta', 'Intended Audience :: Education', 'Intended Audience :: Developers',

@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import BIN, NBS, NOTEBOOKS, ROOT, python, run
 
-UP = 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise saving cli'.split()   # a module may import those before it
+UP = 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise bench saving cli'.split()   # a module may import those before it
 TEXT = {'.py', '.md', '.ini', '.ipynb', '.svg', '.csv', '.txt', ''}
 def source(cell): return ''.join(cell['source'])
 def cells(path, kind): return [c for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == kind]

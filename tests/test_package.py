@@ -11,7 +11,7 @@ import importlib, sys, pathlib
 import fastai, fastcore, rnn_course
 from rnn_course.recipes import RECIPES, train
 from rnn_course.training import evaluate
-for name in 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise saving cli'.split(): importlib.import_module('rnn_course.' + name)
+for name in 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise bench saving cli'.split(): importlib.import_module('rnn_course.' + name)
 learn = train('single_output', epochs=1, quiet=True)
 print(pathlib.Path(rnn_course.__file__).parent.parent, fastai.__version__, fastcore.__version__, sorted(RECIPES), evaluate(learn.model, learn.dls.valid))
 '''

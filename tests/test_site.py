@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import NBS, NOTEBOOKS, ROOT, run
+from filelock import FileLock
 
-pytestmark = pytest.mark.xdist_group('site')   # one worker builds it, once
 NODE_MODULES = Path(sys.prefix)/'node'/'node_modules'
 CHROMIUM = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 CHAPTERS = [p for p in NOTEBOOKS if p.parent == NBS and p.stem != 'index']
@@ -27,21 +27,36 @@ def need(there, missing):
 
 
 @pytest.fixture(scope='module')
-def site(tmp_path_factory):
-    "The site, built anew."
-    need(importlib.util.find_spec('furo') and (NODE_MODULES/'mathjax').exists(), 'what the site is built with is missing: make site-env')
-    folder = tmp_path_factory.mktemp('site')
-    done = run(sys.executable, 'docs/make.py', folder, check=False)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return folder/'site'
+def shared(tmp_path_factory):
+    "A folder that all workers of a run share: who comes first builds, the others wait."
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder)/'site'
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope='module')
-def seen(site):
+def site(shared):
+    "The site, built anew."
+    need(importlib.util.find_spec('furo') and (NODE_MODULES/'mathjax').exists(), 'what the site is built with is missing: make site-env')
+    with FileLock(shared/'lock'):
+        said = shared/'said.txt'
+        if not said.exists():
+            done = run(sys.executable, 'docs/make.py', shared, check=False)
+            said.write_text(done.stdout + done.stderr + ('' if done.returncode == 0 else f'ended with {done.returncode}'), encoding='utf-8')
+    assert not text(said), text(said)[-3000:]
+    return shared/'site'
+
+
+@pytest.fixture(scope='module')
+def seen(site, shared):
     "What tests/site.mjs saw of every page."
     need(shutil.which('node') and (NODE_MODULES/'playwright-core').exists(), 'node or what it drives a browser with is missing: install Node.js, then make site-env')
     need(CHROMIUM, "Chromium is missing: apt-get install chromium, or name another browser of its kind, CHROMIUM='/path/to/it'")
-    return json.loads(run('node', ROOT/'tests'/'site.mjs', site, NODE_MODULES, CHROMIUM, timeout=1800).stdout)
+    with FileLock(shared/'lock'):
+        said = shared/'seen.json'
+        if not said.exists(): said.write_text(run('node', ROOT/'tests'/'site.mjs', site, NODE_MODULES, CHROMIUM, timeout=1800).stdout, encoding='utf-8')
+    return json.loads(text(said))
 
 
 class Page(HTMLParser):

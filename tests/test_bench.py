@@ -1,0 +1,49 @@
+"""The bench: rows that can be compared, kept one by one, and nothing left changed. No time is asserted."""
+import pandas as pd
+import pytest
+import torch
+from conftest import NBS, ROOT, run
+
+from rnn_course import bench
+
+
+def test_the_record_has_every_ratio():
+    record = pd.read_csv(NBS/'results'/'bench.csv')
+    assert set(record['name']) == {*bench.BENCHES, *bench.LONG} and record['name'].is_unique and record.notna().all().all()
+    assert ((0 < record.low) & (record.low <= record['median']) & (record['median'] <= record.high)).all()
+
+
+@pytest.mark.parametrize('name', [n for n in bench.BENCHES if not n.startswith('fit')])
+def test_a_bench_compares_two_and_leaves_no_trace(name):
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    first, second = bench.BENCHES[name].make()
+    assert callable(first) and callable(second)
+    quick = bench.BENCHES[name]._replace(repeats=1, calls=1)
+    bench.BENCHES[name], kept = quick, bench.BENCHES[name]
+    try: torch.set_num_threads(threads); torch.set_rng_state(state); row = bench.run_bench(name)
+    finally: bench.BENCHES[name] = kept
+    assert row['name'] == name and 0 < row['low'] <= row['median'] <= row['high']
+    assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), state)
+
+
+def test_an_interrupted_bench_goes_on(tmp_path, monkeypatch):
+    path, made = tmp_path/'bench.csv', []
+    def fake(name):
+        if name == 'GRUCore' and 'GRUCore' not in made: made.append(name); raise KeyboardInterrupt
+        made.append(name)
+        return dict(name=name, median=1., low=1., high=1.)
+    monkeypatch.setattr(bench, 'run_bench', fake)
+    names = ['ElmanCore', 'GRUCore', 'LSTMCore']
+    with pytest.raises(KeyboardInterrupt): bench.bench_study(path, names)
+    assert list(pd.read_csv(path)['name']) == ['ElmanCore']
+    assert list(bench.bench_study(path, names)['name']) == names and made == ['ElmanCore', 'GRUCore', 'GRUCore', 'LSTMCore']
+    bench.bench_study(path, ['LSTMCore'], again=True)
+    assert made[-1] == 'LSTMCore' and len(pd.read_csv(path)) == 3
+
+
+def test_bare_loop_and_fit_learn_the_same():
+    "What is timed against each other is the same work: the same windows, as many steps, an accuracy in the same range."
+    r, dls = bench.recipe('nn_rnn'), bench.get_dls()
+    bench.set_seed(0); bare = bench.bare_loop(r.model(31), dls, 3, r.lr)
+    bench.set_seed(0); learn = bench.fit(r.model(31), dls, 3, r.lr, quiet=True)
+    assert abs(bare - learn.recorder.values[-1][-1]) < .2 and bare > .3
