@@ -11,6 +11,7 @@ language = 'en'
 
 extensions = ['myst_nb', 'sphinx.ext.mathjax', 'sphinx_copybutton']
 nb_execution_mode = 'off'   # what is committed is what is shown
+nb_merge_streams = True
 myst_enable_extensions = ['dollarmath', 'attrs_block', 'colon_fence']
 myst_heading_anchors = 4
 add_module_names = False
