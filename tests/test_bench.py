@@ -1,10 +1,14 @@
 """The bench: rows that can be compared, kept one by one, and nothing left changed. No time is asserted."""
+import sys
+
 import pandas as pd
 import pytest
 import torch
-from conftest import NBS, ROOT, run
+from conftest import NBS
 
 from rnn_course import bench
+from rnn_course.cli import main
+from rnn_course.gru import GRUCore
 
 
 def test_the_record_has_every_ratio():
@@ -47,3 +51,25 @@ def test_bare_loop_and_fit_learn_the_same():
     bench.set_seed(0); bare = bench.bare_loop(r.model(31), dls, 3, r.lr)
     bench.set_seed(0); learn = bench.fit(r.model(31), dls, 3, r.lr, quiet=True)
     assert abs(bare - learn.recorder.values[-1][-1]) < .2 and bare > .3
+
+
+def test_without_jax_or_a_compiler_it_says_so(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, 'jax', None)
+    with pytest.raises(OSError, match='pip install jax'): bench.jax_gru(GRUCore(4, 4), torch.randn(2, 3, 4))
+    assert main(['bench', '--names', 'JAX', '--path', str(tmp_path/'bench.csv')]) == 2 and 'pip install jax' in capsys.readouterr().err
+    assert not (tmp_path/'bench.csv').exists()
+    import torch._inductor.config as config
+    with config.patch({'cpp.cxx': (None, 'no-such-compiler')}), pytest.raises(OSError, match='no-such-compiler'): bench.compiled_step()
+
+
+@pytest.mark.parametrize('core, frame', [(bench.LoopAllGRU, bench.StatefulLM), (GRUCore, bench.TableLM)])
+def test_the_forms_of_the_loop_agree(core, frame):
+    "Over two windows, so that the state is carried: logits and the gradient of the embedding."
+    ids, found = torch.randint(31, (4, 10)), []
+    fused = torch.nn.GRU(8, 8, batch_first=True)
+    for make, around in ((GRUCore, bench.StatefulLM), (core, frame)):
+        bench.set_seed(0)
+        model = around(make.from_torch(fused), 31, 8)
+        model(ids[:, :5]); logits = model(ids[:, 5:]); logits.sum().backward()
+        found.append((logits.detach(), model.embedding.weight.grad))
+    for a, b in zip(*found): torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
