@@ -9,10 +9,11 @@ __all__ = ['LONG', 'BENCHES', 'training_step', 'Ratio', 'side_by_side', 'ratio',
 # %% ../nbs/13_speed.ipynb #830c5b6f
 import os, subprocess, sys, time
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, NamedTuple
 
-import numpy as np
+import numpy as np, pandas as pd
 import torch, torch.nn.functional as F
 from torch import nn
 
@@ -224,11 +225,18 @@ def bench_study(path, # the CSV file that keeps the ratios
                 names=None, # some of `BENCHES` and `LONG`; None: all of `BENCHES`
                 again:bool=False, # measure anew what is kept there
                ): # DataFrame, a row a bench
-    "Measure what is not on record yet, one after the other, and keep each as it is finished; see `keep_record`."
+    """Measure what is not on record yet, one after the other, and keep each as it is finished; see `keep_record`.
+
+    With `again`, the new ratios are kept in a file of their own until all are there: interrupted, the record is as it was."""
     names = list(BENCHES if names is None else names)
     for name in names:
         if name not in {*BENCHES, *LONG}: raise ValueError(f'names={name!r}: expected some of {", ".join(map(repr, [*BENCHES, *LONG]))}')
-    if again:
+    keys, path = [dict(name=name) for name in names], Path(path)
+    if again and read_record(path, ['name']) is not None:
+        anew = path.with_name(f'{path.stem}.again.csv')
+        keep_record(anew, run_bench, keys, n_jobs=1)
         with only_one(path):
-            if (kept := read_record(path, ['name'])) is not None: replace_file(path, kept[~kept['name'].isin(names)].to_csv(index=False, lineterminator='\n').encode())
-    return keep_record(path, run_bench, [dict(name=name) for name in names], n_jobs=1)
+            both = pd.concat([read_record(anew, ['name']), read_record(path, ['name'])]).drop_duplicates('name').sort_values('name')   # the first of two stays
+            replace_file(path, both.to_csv(index=False, lineterminator='\n').encode())
+        anew.unlink()
+    return keep_record(path, run_bench, keys, n_jobs=1)

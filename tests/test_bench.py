@@ -45,6 +45,22 @@ def test_an_interrupted_bench_goes_on(tmp_path, monkeypatch):
     assert made[-1] == 'LSTMCore' and len(pd.read_csv(path)) == 3
 
 
+def test_an_interrupted_bench_again_loses_nothing(tmp_path, monkeypatch):
+    path, made, ratio = tmp_path/'bench.csv', [], 1.
+    def fake(name):
+        made.append(name)
+        if ratio == 2 and name == 'GRUCore' and made.count(name) == 2: raise KeyboardInterrupt
+        return dict(name=name, median=ratio, low=1., high=2.)
+    monkeypatch.setattr(bench, 'run_bench', fake)
+    names = ['ElmanCore', 'GRUCore', 'LSTMCore']
+    bench.bench_study(path, names)
+    before, ratio = path.read_bytes(), 2.
+    with pytest.raises(KeyboardInterrupt): bench.bench_study(path, names[:2], again=True)
+    assert path.read_bytes() == before
+    assert list(bench.bench_study(path, names[:2], again=True)['median']) == [2, 2] and made.count('ElmanCore') == 2
+    assert list(pd.read_csv(path)['median']) == [2, 2, 1] and [p.name for p in tmp_path.iterdir()] == ['bench.csv']
+
+
 def test_bare_loop_and_fit_learn_the_same():
     "What is timed against each other is the same work: the same windows, as many steps, an accuracy in the same range."
     r, dls = bench.recipe('nn_rnn'), bench.get_dls()
