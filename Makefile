@@ -1,5 +1,6 @@
 # make course   the environment, every chapter run, the table of results
 # make test     the environment, every notebook and every test
+# make test-wheel  the package built, and used in an empty environment as its users have it
 # make lab      JupyterLab on the chapters
 # make site     the chapters and the API as a site to read: build/site/index.html
 # A second call reuses the environment in .venv; it is made anew when settings.ini changes.
@@ -11,12 +12,12 @@ SITE = $(VENV)/.site
 # What pip should be told when it installs torch, for example where the CPU build is; see README.
 TORCH_ARGS ?=
 
-.PHONY: course test lab env study site site-env notebooks export readme clean
+.PHONY: course test test-wheel lab env study site site-env notebooks export readme clean
 .DEFAULT_GOAL = course
 
 env: $(READY)
 
-$(READY): settings.ini setup.py
+$(READY): settings.ini setup.py pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" || { echo "$(PYTHON) is older than Python 3.10: call make with PYTHON=python3.12, say"; exit 1; }
 	@echo "Making the environment in $(VENV); the first time this downloads PyTorch and takes some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +32,10 @@ course: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest tests -n auto --dist worksteal
+
+# Downloads what pip would download for a user, PyTorch included.
+test-wheel: $(READY)
+	@$(BIN)/python tools/try_wheel.py --torch-args="$(TORCH_ARGS)"
 
 lab: $(READY)
 	@$(BIN)/jupyter lab nbs

@@ -1,4 +1,5 @@
-"""Packages `rnn_course` alone, from settings.ini."""
+"""Packages `rnn_course`, from settings.ini: the modules, and within them the notebooks with their record and pictures."""
+import re
 from configparser import ConfigParser
 from pathlib import Path
 from setuptools import setup
@@ -8,17 +9,26 @@ config = ConfigParser(delimiters=['='])
 config.read(here/'settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
 url = f"https://github.com/{cfg['user']}/{cfg['repo']}"
+lib = cfg['lib_path']
+# What README links to is not beside it in a package index.
+readme = (here/'README.md').read_text(encoding='utf-8')
+readme = re.sub(r'\]\((images/[^)]*)\)', rf"](https://raw.githubusercontent.com/{cfg['user']}/{cfg['repo']}/{cfg['branch']}/\1)", readme)
+readme = re.sub(r'\]\(([\w./]+)\)', rf"]({url}/blob/{cfg['branch']}/\1)", readme)
+# Folders of the project that are folders of the package once it is installed, and what of them is taken along.
+inside = {'nbs': ['*.ipynb'], 'nbs/solutions': ['*.ipynb'], 'nbs/results': ['*.csv', '*.safetensors'], 'images': ['*.svg']}
+named = {f"{lib}.{folder.replace('/', '.')}": folder for folder in inside}
 
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'],
-    long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
-    author=cfg['author'], author_email=cfg['author_email'], url=url, license='Apache-2.0', keywords=cfg['keywords'],
-    packages=[cfg['lib_path']], python_requires=f">={cfg['min_python']}",
-    install_requires=cfg['requirements'].split(),
-    extras_require={'dev': cfg['dev_requirements'].split(), 'speed': cfg['speed_requirements'].split()},
-    entry_points={'console_scripts': cfg['console_scripts'].split(),
-                  'nbdev': [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"]},
-    classifiers=['Development Status :: 4 - Beta', 'Intended Audience :: Education', 'Intended Audience :: Developers',
-                 'Natural Language :: English', 'Programming Language :: Python :: 3 :: Only',
-                 'Topic :: Scientific/Engineering :: Artificial Intelligence'],
+    long_description=readme, long_description_content_type='text/markdown',
+    author=cfg['author'], author_email=cfg['author_email'], license_expression='Apache-2.0', license_files=['LICENSE'], keywords=cfg['keywords'],
+    url=url, project_urls={'Source': url, 'Issues': f'{url}/issues', 'Changes': f"{url}/blob/{cfg['branch']}/CHANGELOG.md", 'Documentation': f"https://{cfg['user']}.github.io/{cfg['repo']}/"},
+    packages=[lib, *named], package_dir=named, package_data={lib: ['py.typed'], **{name: inside[folder] for name, folder in named.items()}},
+    include_package_data=False, zip_safe=False, python_requires=f">={cfg['min_python']}", install_requires=cfg['requirements'].split(),
+    extras_require={extra: cfg[f'{extra}_requirements'].split() for extra in ('lab', 'speed', 'dev')},
+    entry_points={'console_scripts': cfg['console_scripts'].split(), 'nbdev': [f'{lib}={lib}._modidx:d']},
+    classifiers=['Development Status :: 4 - Beta', 'Intended Audience :: Education', 'Intended Audience :: Developers', 'Natural Language :: English',
+                 'Operating System :: OS Independent', 'Programming Language :: Python :: 3 :: Only',
+                 *(f'Programming Language :: Python :: 3.{minor}' for minor in range(10, 15)),
+                 'Framework :: Jupyter', 'Topic :: Education', 'Topic :: Scientific/Engineering :: Artificial Intelligence', 'Typing :: Typed'],
 )

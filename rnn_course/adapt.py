@@ -8,7 +8,10 @@ __all__ = ['METHODS', 'CACHE', 'NeuralCache', 'check_number', 'Adapting', 'dynam
 
 # %% ../nbs/11_adapt.ipynb #8de05af6
 import copy, math
+from pathlib import Path
+from typing import Iterable
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -35,17 +38,17 @@ class NeuralCache(nn.Module):
         self.model = copy.deepcopy(model).eval()
         self.reset()
 
-    def reset(self):
+    def reset(self)->None:
         "Forget what was read."
         self.model.reset()
         self.states = self.following = self.waiting = None
 
     @property
-    def state(self): return self.model.state, self.states, self.following, self.waiting
+    def state(self)->torch.Tensor|tuple|None: return self.model.state, self.states, self.following, self.waiting
     @state.setter
-    def state(self, state): self.model.state, self.states, self.following, self.waiting = state
+    def state(self, state:torch.Tensor|tuple|None)->torch.Tensor|tuple|None: self.model.state, self.states, self.following, self.waiting = state
 
-    def forward(self, ids):
+    def forward(self, ids:torch.Tensor)->torch.Tensor:
         out = self.model.hidden(ids)                                           # (B,T,H)
         probabilities = self.model.read_out(out).softmax(-1)                   # (B,T,V)
         mixed = []
@@ -64,7 +67,7 @@ class NeuralCache(nn.Module):
         alike = (self.theta*torch.einsum('bh,bnh->bn', h, self.states)).softmax(-1)           # (B,n)
         return torch.zeros_like(p).scatter_add(1, self.following, alike)                      # (B,V)
 
-def check_number(name, value, low, high=math.inf, above=False):
+def check_number(name:str, value:object, low:float, high:float=math.inf, above:bool=False)->float:
     "`value` if it is a number from `low` to `high`, or above `low`."
     if isinstance(value, (int, float)) and not isinstance(value, bool) and (value > low or (value == low and not above)) and value <= high and value < math.inf: return value
     wanted = f'a number above {low}' if above else f'a number from {low} to {high}' if high < math.inf else f'a number, {low} or more'
@@ -88,7 +91,7 @@ class Adapting:
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
         self.last = []   # (state before a token, the token, its target), of the last `back` tokens
 
-    def read(self, x, y):
+    def read(self, x:torch.Tensor, y:torch.Tensor)->torch.Tensor:
         "Predict one token in each stream, (B,) to logits (B,V), and only then learn from the targets `y` (B,)."
         self.last = (self.last + [(self.model.state, x, y)])[-self.back:]
         states, xs, ys = zip(*self.last)
@@ -103,7 +106,7 @@ class Adapting:
         return logits[:, -1].detach()
 
 def dynamic_evaluation(model:nn.Module, # a StatefulLM or NeuralCache, trained; left unchanged
-                       dl, # batches `(x, y)`, as in `get_dls().valid`
+                       dl:Iterable, # batches `(x, y)`, as in `get_dls().valid`
                        lr:float=.1, # learning rate
                        back:int=5, # how many of the last tokens each step learns from
                        clip:float=2., # a gradient longer than this is shortened to it
@@ -121,7 +124,7 @@ def dynamic_evaluation(model:nn.Module, # a StatefulLM or NeuralCache, trained; 
 METHODS = {'frozen': 'as the article evaluates', 'cache': 'a cache', 'dynamic': 'dynamic evaluation', 'both': 'both'}
 CACHE = dict(theta=1.5, lam=.5)   # chosen on the numbers 7,000 to 7,999, like the defaults of `Adapting`
 
-def adapt_seed(seed):
+def adapt_seed(seed:int)->dict:
     "Train the article's GRU and adapt it in each way; a row."
     from rnn_course.recipes import made_with, train
     learn = train('gru', seed, quiet=True)
@@ -130,17 +133,16 @@ def adapt_seed(seed):
                   both=dynamic_evaluation(NeuralCache(model, theta=1.5, lam=.1), valid))
     return dict(seed=seed, **{name: round(s.accuracy, 6) for name, s in scores.items()}, **{f'{name}_loss': round(s.loss, 6) for name, s in scores.items()}, **made_with())
 
-def adapt_study(seeds=range(10), folder='results', n_jobs=None):
+def adapt_study(seeds:Iterable[int]=range(10), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     "Validation accuracy of the article's GRU, adapted in each way; kept in `adapt.csv`, see `keep_record`."
-    from pathlib import Path
     from rnn_course.recipes import keep_record
     return keep_record(Path(folder)/'adapt.csv', adapt_seed, [dict(seed=seed) for seed in seeds], n_jobs)
 
 # %% ../nbs/11_adapt.ipynb #52f67c98
 def learn_from(model:nn.Module, # trained, with `reset()`; left unchanged
-               prompt, # what to read: a string of words, or a list of tokens
+               prompt:str|Iterable[str], # what to read: a string of words, or a list of tokens
                back:int=1, # as for `Adapting`; 1 was best for short texts
-               **kwargs, # of `Adapting`
+               **kwargs:float, # of `Adapting`
               )->nn.Module: # a copy that has read the prompt once and learned from each token
     "Dynamic evaluation on a short text, a step a token."
     check_model(model)
@@ -152,7 +154,7 @@ def learn_from(model:nn.Module, # trained, with `reset()`; left unchanged
     return adapting.model
 
 # %% ../nbs/11_adapt.ipynb #e0b57865
-def few_shot_seed(seed):
+def few_shot_seed(seed:int)->list:
     "Show k numbers of the eight thousands to the article's GRU, trained for 30 epochs, and let it count on; a row for each k."
     from rnn_course.recipes import made_with, train
     model, rows = train('gru', seed, epochs=30, quiet=True).model, []
@@ -162,8 +164,7 @@ def few_shot_seed(seed):
         rows.append(dict(seed=seed, k=k, tokens=tokens, numbers=last - 8000 - k, **made_with()))
     return rows
 
-def few_shot_study(seeds=range(10), folder='results', n_jobs=None):
+def few_shot_study(seeds:Iterable[int]=range(10), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     "How far the GRU counts on after k numbers of a new thousand; kept in `few_shot.csv`, see `keep_record`."
-    from pathlib import Path
     from rnn_course.recipes import keep_record
     return keep_record(Path(folder)/'few_shot.csv', few_shot_seed, [dict(seed=seed) for seed in seeds], n_jobs)

@@ -11,11 +11,12 @@ import os, subprocess, sys, time
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, NamedTuple
+from typing import Callable, Iterable, NamedTuple, Sequence
 
 import numpy as np, pandas as pd
 import torch, torch.nn.functional as F
 from torch import nn
+from fastai.data.core import DataLoaders
 
 from .data import check_ids, check_whole, get_dls
 from .files import only_one, replace_file
@@ -29,7 +30,7 @@ from .training import fit, one_thread, set_seed, token_loss
 def training_step(core:nn.Module, # a core as `StatefulLM` takes it
                   batchnorm:bool=True, # BatchNorm on the outputs, for a core that has none inside
                   bs:int=64, seq_len:int=20, # streams, and tokens of each
-                  frame=StatefulLM, # around the core
+                  frame:Callable=StatefulLM, # around the core
                  )->Callable: # call it to make one step
     "A step of training around a core: forward, loss, backward, and the fused AdamW, on one fixed batch of random tokens."
     model = frame(core, 31, core.input_size, batchnorm=batchnorm)
@@ -64,7 +65,7 @@ def side_by_side(functions:dict, # name -> function without arguments
             times[name].append((time.perf_counter() - start)/calls)
     return {name: np.array(t) for name, t in times.items()}
 
-def ratio(first, second)->Ratio: # times of the one and of the other, taken in turn
+def ratio(first:Sequence[float], second:Sequence[float])->Ratio: # times of the one and of the other, taken in turn
     "The median of `first/second`, and its quartiles."
     both = np.asarray(first)/np.asarray(second)
     return Ratio(*(float(q) for q in np.quantile(both, (.5, .25, .75))))
@@ -72,13 +73,13 @@ def ratio(first, second)->Ratio: # times of the one and of the other, taken in t
 # %% ../nbs/13_speed.ipynb #c43e2944
 class LoopAllGRU(GRUCore):
     "Both products inside the loop."
-    def prepare(self, x): return x
-    def gates(self, x, h): return super().gates(self.input(x), h)
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return x
+    def gates(self, x:torch.Tensor, h:torch.Tensor)->tuple[torch.Tensor, torch.Tensor, torch.Tensor]: return super().gates(self.input(x), h)
 
 # %% ../nbs/13_speed.ipynb #a923fd1e
 class TableLM(StatefulLM):
     "Everything before the loop is a table with a row for each token."
-    def hidden(self, ids):
+    def hidden(self, ids:torch.Tensor)->torch.Tensor:
         check_ids(ids, self.vocab_size)
         table = self.core.input(self.input(self.embedding.weight))   # (V,3H)
         h, out = self.state[0] if self.state is not None else table.new_zeros(len(ids), self.core.hidden_size), []
@@ -88,7 +89,7 @@ class TableLM(StatefulLM):
         return torch.stack(out, 1)
 
 # %% ../nbs/13_speed.ipynb #ae81b85a
-def compiled_step(): # the step, and the seconds that its first call took
+def compiled_step()->tuple: # the step, and the seconds that its first call took
     "A training step around a compiled `GRUCore`, compiled anew. Raises OSError where there is no C++ compiler."
     import torch._dynamo, torch._inductor.config as config
     torch._dynamo.reset()
@@ -103,7 +104,7 @@ def compiled_step(): # the step, and the seconds that its first call took
 # %% ../nbs/13_speed.ipynb #1cdfbc74
 def jax_gru(core:GRUCore, # whose weights are taken
             x:torch.Tensor, # (B,T,n_in)
-           ): # weights -> outputs; weights -> gradients of the outputs' mean square, compiled; the weights
+           )->tuple: # weights -> outputs; weights -> gradients of the outputs' mean square, compiled; the weights
     "The GRU of chapter 5 in JAX, on one thread if JAX is imported here first. Raises OSError where it is not installed."
     os.environ.setdefault('XLA_FLAGS', '--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1')
     os.environ.setdefault('JAX_PLATFORMS', 'cpu')
@@ -126,7 +127,7 @@ def jax_gru(core:GRUCore, # whose weights are taken
 def _there_and_back(core, x): return torch.autograd.grad(core(x)[0].pow(2).mean(), list(core.parameters()))
 
 # %% ../nbs/13_speed.ipynb #13afd5dc
-def bare_loop(model, dls, epochs, lr):
+def bare_loop(model:nn.Module, dls:DataLoaders, epochs:int, lr:float)->None:
     "Training without fastai: forward, loss, backward, fused AdamW, and one pass over the validation text an epoch."
     optimiser = torch.optim.AdamW(model.parameters(), lr=lr, betas=(.9, .99), eps=1e-5, fused=True)
     reset = getattr(model, 'reset', lambda: None)
@@ -221,10 +222,10 @@ def run_bench(name:str)->dict: # a row: name, ratio and quartiles, versions and 
         times = side_by_side({'first': first, 'second': second}, bench.repeats, bench.calls)
     return dict(name=name, **{k: round(v, 3) for k, v in ratio(times['first'], times['second'])._asdict().items()}, **made_with())
 
-def bench_study(path, # the CSV file that keeps the ratios
-                names=None, # some of `BENCHES` and `LONG`; None: all of `BENCHES`
+def bench_study(path:str|Path, # the CSV file that keeps the ratios
+                names:Iterable[str]|None=None, # some of `BENCHES` and `LONG`; None: all of `BENCHES`
                 again:bool=False, # measure anew what is kept there
-               ): # DataFrame, a row a bench
+               )->pd.DataFrame: # DataFrame, a row a bench
     """Measure what is not on record yet, one after the other, and keep each as it is finished; see `keep_record`.
 
     With `again`, the new ratios are kept in a file of their own until all are there: interrupted, the record is as it was."""

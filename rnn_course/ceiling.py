@@ -7,10 +7,13 @@ __all__ = ['ROLES', 'ngram_accuracy', 'context_ceiling', 'oracle_hits', 'oracle_
 
 # %% ../nbs/09_ceiling.ipynb #e0a76349
 from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Iterable
 
 import torch
+from torch import nn
 
 from .data import SPLITS, Streams, Vocab, check_whole, human_numbers, spell, tokenize, training_vocab
+if TYPE_CHECKING: from pandas import DataFrame   # for an annotation
 
 # %% ../nbs/09_ceiling.ipynb #61785050
 def _text(split): return tokenize(human_numbers(split))
@@ -46,8 +49,8 @@ def context_ceiling(n:int, # tokens of context
 
 # %% ../nbs/09_ceiling.ipynb #24bcf4ba
 def oracle_hits(bs:int=64, # parallel streams
-                read=SPLITS['valid'], # the numbers that are read
-                known=range(1, 10000), # the numbers that the oracle knows, `read` among them
+                read:Iterable[int]=SPLITS['valid'], # the numbers that are read
+                known:Iterable[int]=range(1, 10000), # the numbers that the oracle knows, `read` among them
                )->torch.Tensor: # (bs,L), the chance that each prediction is right, 0 to 1
     """How well an oracle predicts that knows the text of `known` but starts each stream without knowing where it is.
 
@@ -68,7 +71,7 @@ def oracle_hits(bs:int=64, # parallel streams
     return hits
 
 def oracle_accuracy(bs:int=64, # parallel streams
-                    read=SPLITS['valid'], # the numbers that are read
+                    read:Iterable[int]=SPLITS['valid'], # the numbers that are read
                    )->float: # 0 to 1
     "The ceiling of the task under the article's protocol: the accuracy of the oracle of `oracle_hits` over `bs` streams."
     return oracle_hits(bs, read).mean().item()
@@ -77,7 +80,7 @@ def oracle_accuracy(bs:int=64, # parallel streams
 ROLES = ['thousands digit', 'thousand', 'hundreds digit', 'hundred', 'tens', 'units', 'comma']
 _TENS, _SCALES = {spell(10*n) for n in range(2, 10)}, ('thousand', 'hundred')
 
-def role(token, following):
+def role(token:str, following:str)->str:
     "What `token` is in its number, given the token after it; one to nineteen that nothing multiplies are units."
     if token in _SCALES: return token
     if token == ',': return 'comma'
@@ -85,10 +88,10 @@ def role(token, following):
     return 'tens' if token in _TENS else 'units'
 
 # %% ../nbs/09_ceiling.ipynb #095033ef
-def error_table(model, # reads ids, in any mode; its state is reset before and after
-                dl, # batches `(x, y)` of parallel streams, as in `get_dls().valid`
-                vocab=None, # None: that of the training text
-               ): # pandas DataFrame, a row a role
+def error_table(model:nn.Module, # reads ids, in any mode; its state is reset before and after
+                dl:Iterable, # batches `(x, y)` of parallel streams, as in `get_dls().valid`
+                vocab:Vocab|None=None, # None: that of the training text
+               )->'DataFrame': # pandas DataFrame, a row a role
     "Every prediction sorted by the role of the right word in its number: how many, how many wrong, accuracy, and its share of all errors."
     import pandas as pd
     from rnn_course.training import predictions

@@ -8,14 +8,20 @@ __all__ = ['COUNTING', 'pick', 'read_prompt', 'check_model', 'write', 'count_on'
 
 # %% ../nbs/10_counting.ipynb #23b33b4d
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Iterable, Iterator
 
 import torch
 from torch import nn
 
-from .data import check_whole, spell, tokenize, training_vocab
+from .data import Vocab, check_whole, spell, tokenize, training_vocab
+if TYPE_CHECKING:   # for annotations
+    from ipywidgets import VBox
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 # %% ../nbs/10_counting.ipynb #1a661b2d
-def pick(logits, temperature=None, top_k=None, generator=None):
+def pick(logits:torch.Tensor, temperature:float|None=None, top_k:int|None=None, generator:torch.Generator|None=None)->torch.Tensor:
     "One token from logits (V,): the likeliest, or, with a temperature, one at random."
     if temperature is None: return logits.argmax()
     if top_k is not None:
@@ -24,21 +30,21 @@ def pick(logits, temperature=None, top_k=None, generator=None):
     return torch.multinomial((logits/temperature).softmax(-1).cpu(), 1, generator=generator)[0].to(logits.device)
 
 # %% ../nbs/10_counting.ipynb #a4fc5942
-def read_prompt(prompt, # a string of words, or a list of tokens
-                vocab, # a `Vocab`
-               ): # (1,T) ids
+def read_prompt(prompt:str|Iterable[str], # a string of words, or a list of tokens
+                vocab:Vocab, # a `Vocab`
+               )->torch.Tensor: # (1,T) ids
     "The ids of a prompt, ready for a model. ValueError for an empty one, and for a word that is not in the vocabulary."
     tokens = prompt.replace(',', ' , ').split() if isinstance(prompt, str) else list(prompt)
     if not tokens: raise ValueError(f'prompt={prompt!r}: expected at least one token')
     return vocab.encode(tokens)[None]
 
-def check_model(model):
+def check_model(model:object)->None:
     "A model that writes is a language model with a state: it has `reset()`."
     if not isinstance(model, nn.Module) or not hasattr(model, 'reset'):
         raise TypeError(f'model: a {type(model).__name__}; expected a torch.nn.Module with reset(), such as StatefulLM')
 
 # %% ../nbs/10_counting.ipynb #9eb01439
-def write(model, ids, temperature=None, top_k=None, seed=0):
+def write(model:nn.Module, ids:torch.Tensor, temperature:float|None=None, top_k:int|None=None, seed:int=0)->Iterator[int]:
     "Yield one id after another, each read back by the model, without end; `ids` (1,T) is the prompt."
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training
@@ -55,12 +61,12 @@ def write(model, ids, temperature=None, top_k=None, seed=0):
 
 # %% ../nbs/10_counting.ipynb #f82dce09
 def count_on(model:nn.Module, # a trained language model with `reset()`; left as it was, with a fresh state
-             prompt, # where to start: a string such as 'seven hundred ninety eight ,', or a list of tokens
+             prompt:str|Iterable[str], # where to start: a string such as 'seven hundred ninety eight ,', or a list of tokens
              n:int=40, # tokens to write, 1 to 1,000,000
-             temperature:float=None, # None: greedy; a number above 0: sample, 1.0 with the model's own probabilities
-             top_k:int=None, # sample among the k likeliest tokens only; needs a temperature
+             temperature:float|None=None, # None: greedy; a number above 0: sample, 1.0 with the model's own probabilities
+             top_k:int|None=None, # sample among the k likeliest tokens only; needs a temperature
              seed:int=0, # of the sampling
-             vocab=None, # None: that of the training text
+             vocab:Vocab|None=None, # None: that of the training text
             )->list: # n tokens
     "Let a model go on from `prompt`, each token it writes being read as the next input."
     check_model(model)
@@ -74,7 +80,7 @@ def count_on(model:nn.Module, # a trained language model with `reset()`; left as
     return vocab.decode(list(islice(write(model, ids, temperature, top_k, seed), n)))
 
 # %% ../nbs/10_counting.ipynb #eeaa848f
-def what_follows(prompt):
+def what_follows(prompt:str|Iterable[str])->tuple[list, int]:
     "The right tokens after a prompt that has a whole number and a comma to go on from, up to 9,999; and that number."
     tokens = training_vocab().decode(read_prompt(prompt, training_vocab())[0])
     words = ' '.join(tokens).removeprefix('xxbos').strip()
@@ -88,8 +94,8 @@ def what_follows(prompt):
     return text[len(begun):], last
 
 def counts_to(model:nn.Module, # a trained language model with `reset()`; left as it was, with a fresh state
-              prompt='xxbos one , two ,', # where to start; it has to end after a comma, or within the number that follows one
-              limit:int=None, # stop after so many tokens; None: at 9,999
+              prompt:str|Iterable[str]='xxbos one , two ,', # where to start; it has to end after a comma, or within the number that follows one
+              limit:int|None=None, # stop after so many tokens; None: at 9,999
              )->tuple: # (tokens, last_number)
     "Let a model count greedily from `prompt`: how many tokens it says before its first mistake, and the last number said right."
     check_model(model)
@@ -107,7 +113,7 @@ def counts_to(model:nn.Module, # a trained language model with `reset()`; left a
 # %% ../nbs/10_counting.ipynb #3f981c29
 COUNTING = (('stateful', 20), ('nn_rnn', 20), ('two_layers', 20), ('gru', 10), ('gru_slow', 20), ('gru', 30))   # recipe, epochs
 
-def count_each_epoch(name, epochs, seed):
+def count_each_epoch(name:str, epochs:int, seed:int)->list:
     "Train a recipe and let it count after each epoch; a row an epoch."
     from fastai.callback.core import Callback
     from rnn_course.recipes import made_with, train
@@ -121,9 +127,8 @@ def count_each_epoch(name, epochs, seed):
     train(name, seed, epochs, quiet=True, cbs=[Count()])
     return rows
 
-def counting_study(seeds=range(10), folder='results', n_jobs=None):
+def counting_study(seeds:Iterable[int]=range(10), folder:str|Path='results', n_jobs:int|None=None)->'DataFrame':
     "How far the networks count, and their validation accuracy, after every epoch; kept in `counting.csv`, see `keep_record`."
-    from pathlib import Path
     from rnn_course.recipes import keep_record
     keys = [dict(name=name, epochs=epochs, seed=seed) for name, epochs in COUNTING for seed in seeds]
     return keep_record(Path(folder)/'counting.csv', count_each_epoch, keys, n_jobs)
@@ -133,7 +138,7 @@ def look(model:nn.Module, # trained, in the frame `StatefulLM`; left as it was, 
          prompt:str, # words to read
          n:int=14, # tokens to go on for
          title:str='', # before the continuation
-        ): # a matplotlib Figure
+        )->'Figure': # a matplotlib Figure
     "How a model goes on from a prompt, the likeliest next tokens, and half of its state while it reads."
     import matplotlib.pyplot as plt
     from rnn_course.drawing import plot_over_tokens
@@ -158,7 +163,7 @@ def look(model:nn.Module, # trained, in the frame `StatefulLM`; left as it was, 
 # %% ../nbs/10_counting.ipynb #468f1bdf
 def explore(models:dict, # name -> trained model
             prompt:str='seven hundred ninety eight ,', # to begin with
-           ): # an ipywidgets box, shown by a notebook
+           )->'VBox': # an ipywidgets box, shown by a notebook
     "A text field for the prompt and a menu of models above what `look` draws."
     import ipywidgets as widgets
     import matplotlib.pyplot as plt

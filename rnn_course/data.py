@@ -9,7 +9,9 @@ __all__ = ['ONES', 'TENS', 'SPLITS', 'check_whole', 'spell', 'human_numbers', 't
 # %% ../nbs/00_data.ipynb #d1afdf27
 from functools import cache
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Iterable
 import torch
+if TYPE_CHECKING: from fastai.data.core import DataLoaders   # for an annotation; see `get_dls`
 
 # %% ../nbs/00_data.ipynb #58ba3ebf
 ONES = ('one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen '
@@ -18,9 +20,9 @@ TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split()
 
 # %% ../nbs/00_data.ipynb #89afca45
 def check_whole(name:str, # the argument's name, for the message
-                value, # what was passed
+                value:object, # what was passed
                 low:int=1, # the least allowed
-                high:int=None, # the most allowed; None: no limit
+                high:int|None=None, # the most allowed; None: no limit
                )->int: # `value` as an int
     "`value` if it is a whole number from `low` to `high`, else an error that names the argument."
     if isinstance(value, Integral) and not isinstance(value, bool) and low <= value and (high is None or value <= high):
@@ -61,7 +63,7 @@ def tokenize(lines:list # spelled numbers, as from `human_numbers`
 # %% ../nbs/00_data.ipynb #949ea12d
 class Vocab:
     "The distinct tokens of a text, numbered in the order in which they first appear."
-    def __init__(self, tokens): # any sequence of tokens
+    def __init__(self, tokens:Iterable[str]): # any sequence of tokens
         self.itos = list(dict.fromkeys(tokens))
         self.stoi = {token: i for i, token in enumerate(self.itos)}
 
@@ -76,7 +78,7 @@ class Vocab:
                 raise ValueError(f'tokens[{i}]={token!r}: expected one of the {len(self)} tokens of the vocabulary')
         return torch.tensor([self.stoi[token] for token in tokens], dtype=torch.long)
 
-    def decode(self, ids # a sequence or 1-d tensor of ids
+    def decode(self, ids:Iterable[int]|torch.Tensor # a sequence or 1-d tensor of ids
               )->list: # their tokens
         "Tokens of `ids`. ValueError for an id that is outside the vocabulary."
         if isinstance(ids, torch.Tensor): ids = ids.tolist()
@@ -84,14 +86,14 @@ class Vocab:
 
 # %% ../nbs/00_data.ipynb #69a7c2bd
 @cache
-def training_vocab():
+def training_vocab()->Vocab:
     "The vocabulary of the training text, which `get_dls` uses and every model of the course speaks."
     return Vocab(tokenize(human_numbers('train')))
 
 # %% ../nbs/00_data.ipynb #dbe0e213
 def check_ids(ids:torch.Tensor, # (B,T), what a model is about to read
               vocab_size:int, # ids run from 0 to vocab_size-1
-             ):
+             )->None:
     "Raise a clear error unless `ids` is a (B,T) tensor of whole numbers from 0 to `vocab_size`-1."
     if not isinstance(ids, torch.Tensor) or ids.dtype not in (torch.long, torch.int):
         got = f'a {ids.dtype} tensor' if isinstance(ids, torch.Tensor) else f'a {type(ids).__name__}'
@@ -129,9 +131,9 @@ class Streams:
 # %% ../nbs/00_data.ipynb #2662b4c8
 def get_dls(bs:int=64, # how many parallel streams
             seq_len:int=20, # tokens in a window
-            device=None, # where the batches live; None: the CPU, where all of the course's figures were measured
-            train=SPLITS['train'], valid=SPLITS['valid'], # the numbers to train on and to validate on
-           ): # fastai `DataLoaders`, with `.vocab`
+            device:str|torch.device|None=None, # where the batches live; None: the CPU, where all of the course's figures were measured
+            train:Iterable[int]=SPLITS['train'], valid:Iterable[int]=SPLITS['valid'], # the numbers to train on and to validate on
+           )->'DataLoaders': # fastai `DataLoaders`, with `.vocab`
     """The human_numbers text as fastai `DataLoaders`: each batch is `(x, y)`, ids of shape (bs, seq_len) and the
     tokens that follow them, the next window of each of `bs` parallel streams, in order."""
     from fastai.data.core import DataLoaders   # here, not above: the cores import this module, and need torch alone

@@ -6,18 +6,20 @@
 __all__ = ['split_state', 'join_states', 'StackedCore']
 
 # %% ../nbs/04_two_layers.ipynb #ac6518b2
+from typing import Iterable
+
 import torch
 from torch import nn
 from .stateful import check_core
 
 # %% ../nbs/04_two_layers.ipynb #66e765c7
-def split_state(state, sizes):
+def split_state(state:torch.Tensor|tuple|None, sizes:list)->list|tuple:
     "A state of sum(sizes) layers as one state for each core; a tuple of tensors is split member by member."
     if state is None: return [None]*len(sizes)
     if isinstance(state, tuple): return list(zip(*(s.split(sizes) for s in state)))
     return state.split(sizes)
 
-def join_states(states):
+def join_states(states:list)->torch.Tensor|tuple:
     "The other way: the cores' states, one above the other."
     if isinstance(states[0], tuple): return tuple(torch.cat(parts) for parts in zip(*states))
     return torch.cat(states)
@@ -29,7 +31,7 @@ class StackedCore(nn.Module):
     The state is that of all layers, (L,B,H), or a tuple of such tensors for cores that keep two."""
     batch_first, bidirectional = True, False
     def __init__(self,
-                 cores, # from the bottom up; each reads what the one below puts out, and all have one hidden size
+                 cores:Iterable[nn.Module], # from the bottom up; each reads what the one below puts out, and all have one hidden size
                  dropout:float=0., # share of numbers dropped between layers while training, 0 to 1
                 ):
         super().__init__()
@@ -48,8 +50,8 @@ class StackedCore(nn.Module):
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state=None, # (L,B,H), or a tuple of such; None: zeros
-               ): # (B,T,H), what the top layer says after each token; the last state
+                state:torch.Tensor|tuple|None=None, # (L,B,H), or a tuple of such; None: zeros
+               )->tuple[torch.Tensor, torch.Tensor|tuple]: # (B,T,H), what the top layer says after each token; the last state
         for s in (state if isinstance(state, tuple) else () if state is None else (state,)):
             if not isinstance(s, torch.Tensor): raise TypeError(f'state: a {type(s).__name__}; expected a tensor, a tuple of tensors or None')
             if s.ndim != 3 or len(s) != self.num_layers:

@@ -9,13 +9,15 @@ __all__ = ['BLUE', 'ORANGE', 'GREEN', 'PINK', 'SKY', 'GREY', 'use_style', 'Html'
 # %% ../nbs/00_drawing.ipynb #6080cc05
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+if TYPE_CHECKING: from matplotlib.axes import Axes   # for annotations
 
 # %% ../nbs/00_drawing.ipynb #84231ec6
 # Okabe and Ito (2008), "Color Universal Design"
 BLUE, ORANGE, GREEN, PINK, SKY = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9'
 GREY = '#797979'   # as far from white as from black: readable on light pages and on dark ones
 
-def use_style():
+def use_style()->None:
     "Set matplotlib to the course's style: no frame, a light grid, colours safe for colour-blind readers."
     import matplotlib.pyplot as plt   # here, so that importing this module stays cheap
     plt.rcParams.update({
@@ -45,10 +47,10 @@ def show_tokens(targets:list, # the right tokens
     return Html(f'<div style="line-height:1.9;max-width:60em">{head}{text}</div>')
 
 # %% ../nbs/00_drawing.ipynb #2a399e0f
-def plot_over_tokens(values, # (units, tokens), an array or tensor
+def plot_over_tokens(values:Any, # (units, tokens), an array or tensor
                      tokens:list, # what stands below each column
-                     ax=None, # a matplotlib Axes; None: a new figure
-                     title:str='', ylabel:str='unit', label:str='value', low:float=-1., high:float=1.):
+                     ax:'Axes|None'=None, # a matplotlib Axes; None: a new figure
+                     title:str='', ylabel:str='unit', label:str='value', low:float=-1., high:float=1.)->'Axes':
     "Heat map of `values`, a column a token; returns the Axes."
     import matplotlib.pyplot as plt
     values = getattr(values, 'detach', lambda: values)()
@@ -63,9 +65,9 @@ def plot_over_tokens(values, # (units, tokens), an array or tensor
 # %% ../nbs/00_drawing.ipynb #59220020
 def plot_seeds(groups:dict, # label -> accuracies, 0 to 1, one for each seed
                title:str='', # the finding, in a sentence
-               article:dict=None, # label -> the article's accuracy, 0 to 1, for the groups that have one
-               ax=None, # a matplotlib Axes; None: a new figure
-              ):
+               article:dict|None=None, # label -> the article's accuracy, 0 to 1, for the groups that have one
+               ax:'Axes|None'=None, # a matplotlib Axes; None: a new figure
+              )->'Axes':
     "A row of dots for each group, the first on top; the article's figure is a grey diamond. Returns the Axes."
     import matplotlib.pyplot as plt
     import numpy as np
@@ -88,7 +90,7 @@ def plot_seeds(groups:dict, # label -> accuracies, 0 to 1, one for each seed
 class Svg(str):
     "A string that a notebook shows as an SVG picture."
     def _repr_svg_(self): return str(self)
-    def save(self, path):
+    def save(self, path:str|Path)->'Svg':
         "Write to `path`, unless the file already says the same."
         path = Path(path)
         if not path.exists() or path.read_text(encoding='utf-8') != self: path.write_text(self, encoding='utf-8')

@@ -9,8 +9,10 @@ __all__ = ['COPY_CELLS', 'DELAYS', 'gradient_reach', 'check_frame', 'parts', 're
 
 # %% ../nbs/08_gradients.ipynb #4d6ba4d1
 import math
-from typing import NamedTuple
+from pathlib import Path
+from typing import Callable, Iterable, NamedTuple
 
+import pandas as pd
 import torch, torch.nn.functional as F
 from torch import nn
 
@@ -48,16 +50,16 @@ def gradient_reach(model:StatefulLM, # around any core of the course; left as it
     squares = torch.stack([node.new_zeros(len(ids)).double() if g is None else g.double().pow(2).sum((0, 2)) for node, g in zip(nodes, gradients)])
     return squares.view(back+1, -1, len(ids)).sum(1).sqrt().mean(1).flip(0).cpu()
 
-def check_frame(model):
+def check_frame(model:object)->None:
     "What is measured here needs the parts of the frame."
     if not isinstance(model, StatefulLM): raise TypeError(f'model: a {type(model).__name__}; expected a StatefulLM')
 
-def parts(state):
+def parts(state:torch.Tensor|tuple|None)->tuple:
     "A state as a tuple of tensors."
     return state if isinstance(state, tuple) else (state,)
 
 @torch.no_grad()
-def read_up_to(model, ids, back):
+def read_up_to(model:StatefulLM, ids:torch.Tensor, back:int)->tuple:
     "What goes into the core at the last `back` tokens of `ids`, (B,back,n_in), and the state before them."
     x = model.input(model.embedding(ids))
     before = x.shape[1] - back
@@ -105,10 +107,10 @@ class Steps(NamedTuple):
     norms: list     # length of the gradient of all weights together, before any clipping
 
 def train_steps(model:nn.Module, # a language model with `reset()`; changed in place
-                batches, # `(x, y)` for each step: ids (B,T), and targets (B,N) for the last N of the T tokens
+                batches:Iterable, # `(x, y)` for each step: ids (B,T), and targets (B,N) for the last N of the T tokens
                 lr:float, # learning rate, the same in all steps
-                clip:float=None, # a gradient longer than this is shortened to it; None: never
-                optimiser=torch.optim.Adam, # a class of optimiser
+                clip:float|None=None, # a gradient longer than this is shortened to it; None: never
+                optimiser:Callable=torch.optim.Adam, # a class of optimiser
                )->Steps: # shorter than `batches` if the loss stopped being a number
     "A bare training loop that writes down the gradient's length. Each batch is read from an empty state."
     for name, value in (('lr', lr), ('clip', math.inf if clip is None else clip)):
@@ -131,7 +133,7 @@ def train_steps(model:nn.Module, # a language model with `reset()`; changed in p
 def copy_task(delay:int, # blanks between the symbol and the question
               bs:int=32, # B, sequences
               n_symbols:int=8, # how many there are to choose from
-              generator=None, # a torch.Generator; None: torch's own
+              generator:torch.Generator|None=None, # a torch.Generator; None: torch's own
              )->tuple: # ids (B,delay+2) and the answers (B,1)
     """A batch of sequences: a symbol, `delay` blanks, a question mark. The answer is the symbol.
 
@@ -144,8 +146,8 @@ def copy_task(delay:int, # blanks between the symbol and the question
 
 # %% ../nbs/08_gradients.ipynb #60449b56
 def forget_bias(lstm:nn.LSTM, # with one layer; changed in place
-                value, # what the forget gate's bias becomes: a number, or (H,)
-                input_value=0., # the same for the input gate
+                value:float|torch.Tensor, # what the forget gate's bias becomes: a number, or (H,)
+                input_value:float|torch.Tensor=0., # the same for the input gate
                )->nn.LSTM: # the same one
     "Set the biases of an LSTM's forget gate and input gate."
     if not isinstance(lstm, nn.LSTM): raise TypeError(f'lstm: a {type(lstm).__name__}; expected a torch.nn.LSTM')
@@ -198,12 +200,12 @@ def copy_accuracy(model:StatefulLM, # from `copy_model`, trained
     return right
 
 # %% ../nbs/08_gradients.ipynb #09bef726
-def reach_of_symbol(model, delay, seed=0):
+def reach_of_symbol(model:StatefulLM, delay:int, seed:int=0)->float:
     "The gradient's length at the symbol, relative to that at the question mark."
     reach = gradient_reach(model, torch.cat(copy_task(delay, 64, generator=torch.Generator().manual_seed(seed)), 1), back=delay+1)
     return (reach[-1]/reach[0]).item()
 
-def copy_seed(cell, delay, seed, steps=600, lr=3e-3, clip=1.):
+def copy_seed(cell:str, delay:int, seed:int, steps:int=600, lr:float=3e-3, clip:float|None=1.)->dict:
     "Train a fresh network on the copy task; a row of the record."
     import time
     from rnn_course.recipes import made_with
@@ -215,9 +217,8 @@ def copy_seed(cell, delay, seed, steps=600, lr=3e-3, clip=1.):
     return dict(cell=cell, delay=delay, seed=seed, accuracy=round(copy_accuracy(model, delay), 6), loss=round(sum(losses[-20:])/20, 6), solved=solved,
                 fresh_reach=float(f'{reach:.4g}'), steps=steps, lr=lr, seconds=round(time.perf_counter() - began, 2), **made_with())
 
-def copy_study(seeds=range(5), folder='results', n_jobs=None):
+def copy_study(seeds:Iterable[int]=range(5), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     "Accuracy on the copy task for each cell and delay; kept in `copy.csv`, see `keep_record`."
-    from pathlib import Path
     from rnn_course.recipes import keep_record
     keys = [dict(cell=cell, delay=delay, seed=seed) for seed in seeds for delay in DELAYS for cell in COPY_CELLS]
     return keep_record(Path(folder)/'copy.csv', copy_seed, keys, n_jobs)

@@ -24,9 +24,9 @@ class GRUCore(LoopCore):
         self.hidden = nn.Linear(n_hidden, 3*n_hidden) # W_hr, W_hz, W_hn and their biases
         init_like_torch(self)
 
-    def prepare(self, x): return self.input(x)   # (B,T,3H), all tokens at once
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.input(x)   # (B,T,3H), all tokens at once
 
-    def gates(self, x, h):
+    def gates(self, x:torch.Tensor, h:torch.Tensor)->tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         "Reset gate, update gate and candidate, each (B,H), from a prepared input (B,3H) and a state (B,H)."
         reset_x, update_x, new_x = x.chunk(3, -1)
         reset_h, update_h, new_h = self.hidden(h).chunk(3, -1)
@@ -34,15 +34,15 @@ class GRUCore(LoopCore):
         update = torch.sigmoid(update_x + update_h)        # z_t
         return reset, update, torch.tanh(new_x + reset*new_h)   # n_t
 
-    def step(self, x, h):
+    def step(self, x:torch.Tensor, h:torch.Tensor)->torch.Tensor:
         _, update, candidate = self.gates(x, h)
         return candidate + update*(h - candidate)          # (1-z) n + z h
 
     @classmethod
     def from_torch(cls,
                    module:nn.GRU, # whose weights are copied
-                   layer:int=None, # which of its layers; may be left out if there is one
-                  ): # a GRUCore that computes the same thing
+                   layer:int|None=None, # which of its layers; may be left out if there is one
+                  )->'GRUCore': # a GRUCore that computes the same thing
         "The same weights as a layer of an `nn.GRU`."
         n_in, layer = layer_of(cls, module, layer)
         return copy_weights(cls(n_in, module.hidden_size), module, layer)

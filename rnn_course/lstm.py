@@ -16,7 +16,7 @@ from .gru import GRUCore
 from .stateful import LoopCore, StatefulLM, check_input, copy_weights, init_like_torch, layer_of
 
 # %% ../nbs/07_lstm.ipynb #c7508459
-def check_pair(core, x, state):
+def check_pair(core:nn.Module, x:object, state:object)->None:
     "Raise a clear error unless `x` is (B,T,input_size) and `state` is None or a pair of tensors (1,B,hidden_size)."
     check_input(core, x, None)
     if state is None: return
@@ -38,14 +38,14 @@ class LSTMCore(LoopCore):
         self.hidden = nn.Linear(n_hidden, 4*n_hidden) # W_hi, W_hf, W_hg, W_ho and their biases
         init_like_torch(self)
 
-    def prepare(self, x): return self.input(x)   # (B,T,4H), all tokens at once
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.input(x)   # (B,T,4H), all tokens at once
 
-    def gates(self, x, h):
+    def gates(self, x:torch.Tensor, h:torch.Tensor)->tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         "Input gate, forget gate, output gate and candidate, each (B,H), from a prepared input (B,4H) and a hidden state (B,H)."
         i, f, g, o = (x + self.hidden(h)).chunk(4, -1)
         return torch.sigmoid(i), torch.sigmoid(f), torch.sigmoid(o), torch.tanh(g)
 
-    def step(self, x, state):
+    def step(self, x:torch.Tensor, state:tuple)->tuple[torch.Tensor, torch.Tensor]:
         "The pair after one more token: (B,4H), two of (B,H) to two of (B,H)."
         h, c = state
         input_gate, forget_gate, output_gate, candidate = self.gates(x, h)
@@ -54,8 +54,8 @@ class LSTMCore(LoopCore):
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state=None, # a pair (h, c), each (1,B,H); None: zeros
-               ): # (B,T,H), the hidden state after each token; the last pair
+                state:tuple|None=None, # a pair (h, c), each (1,B,H); None: zeros
+               )->tuple[torch.Tensor, tuple]: # (B,T,H), the hidden state after each token; the last pair
         check_pair(self, x, state)
         zeros = x.new_zeros(len(x), self.hidden_size)
         h, c = (zeros, zeros) if state is None else (state[0][0], state[1][0])
@@ -68,8 +68,8 @@ class LSTMCore(LoopCore):
     @classmethod
     def from_torch(cls,
                    module:nn.LSTM, # whose weights are copied
-                   layer:int=None, # which of its layers; may be left out if there is one
-                  ): # an LSTMCore that computes the same thing
+                   layer:int|None=None, # which of its layers; may be left out if there is one
+                  )->'LSTMCore': # an LSTMCore that computes the same thing
         "The same weights as a layer of an `nn.LSTM`."
         n_in, layer = layer_of(cls, module, layer)
         return copy_weights(cls(n_in, module.hidden_size), module, layer)
@@ -77,7 +77,7 @@ class LSTMCore(LoopCore):
 # %% ../nbs/07_lstm.ipynb #d0f0779b
 GATES = {nn.GRU: (GRUCore, ('reset', 'update', 'candidate')), nn.LSTM: (LSTMCore, ('input', 'forget', 'output', 'candidate'))}
 
-def check_gated(model):
+def check_gated(model:object)->None:
     "Looking inside needs the frame of the course around PyTorch's GRU or LSTM."
     if not isinstance(model, StatefulLM) or type(model.core) not in GATES:
         said = type(model).__name__ + (f' around a {type(model.core).__name__}' if isinstance(model, StatefulLM) else '')
@@ -106,7 +106,7 @@ def inside(model:StatefulLM, # trained, around an `nn.GRU` or `nn.LSTM`; left as
 
 # %% ../nbs/07_lstm.ipynb #dbf509ab
 def correlations(states:torch.Tensor, # (N,H), what each unit did at each of N tokens
-                 values, # (N,), a property of each token; booleans or numbers
+                 values:torch.Tensor, # (N,), a property of each token; booleans or numbers
                 )->torch.Tensor: # (H,), -1 to 1; 0 for a unit or a property that never changes
     "Pearson's correlation of each unit with a property."
     states, values = torch.as_tensor(states).double(), torch.as_tensor(values).double()
@@ -121,7 +121,7 @@ def correlations(states:torch.Tensor, # (N,H), what each unit did at each of N t
 def hold(model:StatefulLM, # trained, around an `nn.GRU` or `nn.LSTM`; left unchanged
          layer:int, # 0: the first
          gate:str, # 'reset', 'update'; 'input', 'forget', 'output'
-         value, # 0: shut, 1: open, anything between; a number, or a tensor (H,) with one for each unit
+         value:float|torch.Tensor, # 0: shut, 1: open, anything between; a number, or a tensor (H,) with one for each unit
         )->StatefulLM: # a copy
     "A copy of a model in which one gate does not depend on anything any more."
     check_gated(model)

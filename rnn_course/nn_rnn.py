@@ -7,12 +7,13 @@ __all__ = ['agreement']
 
 # %% ../nbs/03_nn_rnn.ipynb #d6ffba96
 import torch
+from torch import nn
 
 # %% ../nbs/03_nn_rnn.ipynb #d6fb01e2
-def agreement(ours, # a core written by hand, or several stacked (`cores`)
-              theirs, # PyTorch's module with the same weights
+def agreement(ours:nn.Module, # a core written by hand, or several stacked (`cores`)
+              theirs:nn.RNNBase, # PyTorch's module with the same weights
               x:torch.Tensor, # (B,T,n_in)
-              state=None, # as PyTorch's module takes it; None: a fresh start
+              state:torch.Tensor|tuple|None=None, # as PyTorch's module takes it; None: a fresh start
              )->dict: # name -> largest absolute difference
     "Largest differences between two cores that should compute the same: outputs, last state, and gradients of a squared loss."
     def flat(state): return [] if state is None else list(state) if isinstance(state, tuple) else [state]

@@ -8,15 +8,19 @@ __all__ = ['CELLS', 'TEXTS', 'ALONE', 'TOGETHER', 'SETTINGS', 'RegularisedLM', '
 
 # %% ../nbs/12_generalise.ipynb #e030c523
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Iterable
 
+import pandas as pd
 import torch, torch.nn.functional as F
 from torch import nn
+from fastai.basics import Learner
 from fastai.callback.core import Callback
 
 from .adapt import check_number
 from .data import check_whole, get_dls
 from .stateful import StatefulLM
-from .training import align, evaluate, fit, set_seed
+from .training import Scores, align, evaluate, fit, set_seed
 
 # %% ../nbs/12_generalise.ipynb #1bba8444
 class RegularisedLM(StatefulLM):
@@ -37,7 +41,7 @@ class RegularisedLM(StatefulLM):
             if n_emb != core.hidden_size: raise ValueError(f'n_emb={n_emb}: expected {core.hidden_size} with tie=True, the hidden_size of the core')
             self.output.weight = self.embedding.weight
 
-    def read_out(self, out):
+    def read_out(self, out:torch.Tensor)->torch.Tensor:
         if self.norm is not None: out = self.norm(out.flatten(0, 1)).view_as(out)
         return self.output(self.dropout(out))
 
@@ -50,9 +54,9 @@ class Penalise(Callback):
                  ar:float=0., # activation regularisation: keep the outputs small
                  tar:float=0., # temporal activation regularisation: change them slowly
                 ): self.ar, self.tar = check_number('ar', ar, 0), check_number('tar', tar, 0)
-    def before_fit(self): self.hook = self.model.core.register_forward_hook(lambda core, given, result: setattr(self, 'out', result[0]))
-    def after_fit(self): self.hook.remove(); self.out = None
-    def after_loss(self):
+    def before_fit(self)->None: self.hook = self.model.core.register_forward_hook(lambda core, given, result: setattr(self, 'out', result[0]))
+    def after_fit(self)->None: self.hook.remove(); self.out = None
+    def after_loss(self)->None:
         if not self.training: return
         change = self.out[:, 1:] - self.out[:, :-1]                     # (B,T-1,H)
         self.learn.loss_grad = self.learn.loss_grad + self.ar*self.out.pow(2).mean() + self.tar*change.pow(2).mean()
@@ -62,7 +66,7 @@ class SmoothLabels(Callback):
     """Train towards `1 - amount` for the right token and `amount` spread evenly over all tokens, instead of towards 1 and 0
     (Szegedy et al., 2015, https://arxiv.org/abs/1512.00567). The loss that is shown stays the plain one."""
     def __init__(self, amount:float=.1): self.amount = check_number('amount', amount, 0, 1)   # share that is spread evenly, 0 to 1
-    def after_loss(self):
+    def after_loss(self)->None:
         if self.training: self.learn.loss_grad = F.cross_entropy(*align(self.pred, self.y), label_smoothing=self.amount)
 
 # %% ../nbs/12_generalise.ipynb #1bf8fa44
@@ -85,14 +89,14 @@ class Setting:
     epochs:int = 20
     lr:float = 3e-3         # the largest of the one-cycle schedule
 
-    def model(self, vocab_size):
+    def model(self, vocab_size:int)->RegularisedLM:
         "The network, untrained."
         if self.cell not in CELLS: raise ValueError(f'cell={self.cell!r}: expected one of {", ".join(map(repr, CELLS))}')
         width, layers = check_whole('width', self.width), check_whole('layers', self.layers)
         core = CELLS[self.cell](width, width, layers, batch_first=True, dropout=self.between)
         return RegularisedLM(core, vocab_size, width, dropout=self.before, tie=self.tie, emb_scale=self.emb_scale)
 
-    def train(self, seed=0, text='training', quiet=True, cbs=()):
+    def train(self, seed:int=0, text:str='training', quiet:bool=True, cbs:Iterable[Callback]=())->Learner:
         "A fastai `Learner`, trained on the text called 'training' (1 to 7,999) or 'shortened' (1 to 6,999)."
         if text not in TEXTS: raise ValueError(f'text={text!r}: expected one of {", ".join(map(repr, TEXTS))}')
         dls = get_dls(**TEXTS[text])
@@ -102,7 +106,7 @@ class Setting:
 
 TEXTS = {'training': {}, 'shortened': dict(train=range(1, 7000), valid=range(7000, 8000))}
 
-def scores_of(model, text):
+def scores_of(model:nn.Module, text:str)->Scores:
     "On the numbers that come after the text, in streams of one length: 8,001 to 9,999, or 7,000 to 7,999."
     return evaluate(model, get_dls(64 if text == 'training' else 32, **TEXTS[text]).valid)
 
@@ -120,7 +124,7 @@ TOGETHER = {'GRU 128': Setting('gru', 128, smooth=.1, wd=.1), 'GRU 128, more dec
 SETTINGS = {f'{cell}: {name}': replace(Setting(cell), **change) for cell in ('rnn', 'gru') for name, change in ALONE.items()}
 SETTINGS.update({f'together: {name}': setting for name, setting in TOGETHER.items()})
 
-def generalise_seed(setting, text, seed):
+def generalise_seed(setting:str, text:str, seed:int)->dict:
     "Train a setting once; a row."
     from rnn_course.counting import counts_to
     from rnn_course.recipes import made_with
@@ -128,11 +132,10 @@ def generalise_seed(setting, text, seed):
     scores = scores_of(model, text)
     return dict(setting=setting, text=text, seed=seed, accuracy=round(scores.accuracy, 6), loss=round(scores.loss, 6), last_number=counts_to(model)[1], **made_with())
 
-def generalise_study(seeds=range(5), folder='results', n_jobs=None):
+def generalise_study(seeds:Iterable[int]=range(5), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     """Accuracy of each setting on the numbers that it was not trained on; kept in `generalise.csv`, see `keep_record`.
 
     All seeds to report on validation, the first three of them to choose on the 7,000s."""
-    from pathlib import Path
     from rnn_course.recipes import keep_record
     keys = [dict(setting=setting, text=text, seed=seed) for text in ('shortened', 'training') for setting in SETTINGS for seed in list(seeds)[:3 if text == 'shortened' else None]]
     return keep_record(Path(folder)/'generalise.csv', generalise_seed, keys, n_jobs)

@@ -9,6 +9,7 @@ __all__ = ['TORCH', 'ARGUMENTS', 'READ_OFF', 'FORMAT', 'known', 'find_class', 'd
 # %% ../nbs/80_saving.ipynb #64736be9
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -22,6 +23,7 @@ from .gru import GRUCore
 from .lstm import LSTMCore
 from .single_output import SingleOutputLM
 from .stateful import ACTIVATIONS, AdditiveCore, ElmanCore, StatefulLM
+if TYPE_CHECKING: from fastai.callback.core import Callback   # for an annotation; `load` should not need fastai
 
 # %% ../nbs/80_saving.ipynb #5d65cf8f
 TORCH = 'input_size hidden_size num_layers bias batch_first dropout'
@@ -32,15 +34,15 @@ ARGUMENTS = {   # class -> the names of its arguments
     SingleOutputLM: 'vocab_size n_hidden n_emb', StatefulLM: 'core vocab_size n_emb batchnorm',
 }
 
-def known():
+def known()->dict:
     "Name -> class, for all that a file may name; those of the later chapters need fastai and are imported only here."
-    from rnn_course.recipes import ForgetfulLM, LastOnlyForgetfulLM, LastOnlyLM
+    from rnn_course.recipes import ForgetfulLM, LastOnlyForgetfulLM, LastOnlyLM, OftenFreshLM
     from rnn_course.regularise import RegularisedLM
-    ARGUMENTS.update({cls: ARGUMENTS[StatefulLM] for cls in (ForgetfulLM, LastOnlyForgetfulLM, LastOnlyLM)})
+    ARGUMENTS.update({cls: ARGUMENTS[StatefulLM] for cls in (ForgetfulLM, LastOnlyForgetfulLM, LastOnlyLM, OftenFreshLM)})
     ARGUMENTS[RegularisedLM] = ARGUMENTS[StatefulLM] + ' dropout tie'
     return {cls.__name__: cls for cls in ARGUMENTS}
 
-def find_class(name):
+def find_class(name:object)->type|None:
     "The class called `name`, or None: never anything but one of the table."
     early = {cls.__name__: cls for cls in ARGUMENTS}
     return early.get(name) or known().get(name) if isinstance(name, str) else None
@@ -86,7 +88,7 @@ def build(description:dict)->nn.Module:
 # %% ../nbs/80_saving.ipynb #76ff7ceb
 FORMAT = 'rnn_course 1'
 
-def tensors(model):
+def tensors(model:nn.Module)->dict:
     "Name -> tensor, each once: of layers that share their weights the first is taken."
     found, seen = {}, set()
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -94,7 +96,7 @@ def tensors(model):
         seen.add(id(tensor))
     return found
 
-def check_target(path):
+def check_target(path:str|Path)->Path:
     "OSError unless a network can be kept in `path`, ValueError for a name that does not end in .safetensors: before an hour of training."
     path = Path(path)
     if path.suffix != '.safetensors': raise ValueError(f'path={str(path)!r}: expected a name that ends in .safetensors')
@@ -103,8 +105,8 @@ def check_target(path):
     return path
 
 def save(model:nn.Module, # a network of the course
-         path, # ends in .safetensors; an older file is replaced, as a whole or not at all
-        ):
+         path:str|Path, # ends in .safetensors; an older file is replaced, as a whole or not at all
+        )->None:
     "Keep a network in a file, without its state; see `load`."
     path, description, content = check_target(path), describe(model), tensors(model)
     with torch.device('meta'): wanted = tensors(build(description))   # shapes alone
@@ -114,7 +116,7 @@ def save(model:nn.Module, # a network of the course
     replace_file(path, to_bytes({name: t.cpu().contiguous() for name, t in content.items()}, about))
 
 # %% ../nbs/80_saving.ipynb #a8b1b387
-def load(path # as `save` wrote it
+def load(path:str|Path # as `save` wrote it
         )->nn.Module: # on the CPU, in evaluation mode, with a fresh state
     """Read a network again, to the last bit. Nothing in the file is run.
 
@@ -150,7 +152,7 @@ def load(path # as `save` wrote it
     return model.eval()
 
 # %% ../nbs/80_saving.ipynb #ee4c4ea1
-def Keep(path): # as for `save`
+def Keep(path:str|Path)->'Callback': # as for `save`
     "A fastai callback that keeps the network in `path` after every epoch."
     from fastai.callback.core import Callback   # here: `load` should not need fastai
     class Keep(Callback):

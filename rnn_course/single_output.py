@@ -42,4 +42,4 @@ class SingleOutputLM(nn.Module):
             after.append(h)
         return after
 
-    def forward(self, ids): return self.output(self.states(ids)[-1])   # (B,T) -> (B,V)
+    def forward(self, ids:torch.Tensor)->torch.Tensor: return self.output(self.states(ids)[-1])   # (B,T) -> (B,V)

@@ -7,17 +7,19 @@ __all__ = ['ACTIVATIONS', 'detach', 'check_core', 'StatefulLM', 'check_input', '
            'ElmanCore', 'init_like_torch', 'layer_of', 'copy_weights']
 
 # %% ../nbs/02_stateful.ipynb #83925517
+from typing import Callable
+
 import torch
 from torch import nn
 from .data import check_ids, check_whole
 
 # %% ../nbs/02_stateful.ipynb #a715d045
-def detach(state):
+def detach(state:torch.Tensor|tuple|None)->torch.Tensor|tuple|None:
     "The same state without a memory of how it was computed: a tensor, a tuple of tensors, or None."
     if state is None: return None
     return tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
 
-def check_core(core):
+def check_core(core:object)->None:
     "A core is a module with an `input_size` and a `hidden_size` that reads batch first and from left to right."
     if not isinstance(core, nn.Module) or not hasattr(core, 'input_size') or not hasattr(core, 'hidden_size'):
         raise TypeError(f'core: a {type(core).__name__}; expected a torch.nn.Module with input_size and hidden_size, such as nn.RNN')
@@ -47,7 +49,7 @@ class StatefulLM(nn.Module):
         self.output = nn.Linear(core.hidden_size, vocab_size)
         self.reset()
 
-    def reset(self):
+    def reset(self)->None:
         "Forget what was read."
         self.state = None
 
@@ -67,15 +69,15 @@ class StatefulLM(nn.Module):
         self.state = detach(state)
         return out
 
-    def read_out(self, out):
+    def read_out(self, out:torch.Tensor)->torch.Tensor:
         "Logits from what the core puts out: (B,T,H) to (B,T,V)."
         if self.norm is not None: out = self.norm(out.flatten(0, 1)).view_as(out)     # over all B*T tokens
         return self.output(out)
 
-    def forward(self, ids): return self.read_out(self.hidden(ids))                    # (B,T) -> (B,T,H) -> (B,T,V)
+    def forward(self, ids:torch.Tensor)->torch.Tensor: return self.read_out(self.hidden(ids))                    # (B,T) -> (B,T,H) -> (B,T,V)
 
 # %% ../nbs/02_stateful.ipynb #70dfc971
-def check_input(core, x, state):
+def check_input(core:nn.Module, x:object, state:object)->None:
     "Raise a clear error unless `x` is (B,T,input_size) and `state` is None or (1,B,hidden_size)."
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         raise TypeError(f'x: a {x.dtype if isinstance(x, torch.Tensor) else type(x).__name__}; expected a floating point tensor (B,T,{core.input_size})')
@@ -96,18 +98,18 @@ class LoopCore(nn.Module):
         super().__init__()
         self.input_size, self.hidden_size = check_whole('n_in', n_in), check_whole('n_hidden', n_hidden)
 
-    def prepare(self, x):
+    def prepare(self, x:torch.Tensor)->torch.Tensor:
         "What can be computed for all tokens at once: (B,T,n_in) to (B,T,any)."
         return x
 
-    def step(self, x, h):
+    def step(self, x:torch.Tensor, h:torch.Tensor)->torch.Tensor:
         "The state after one more token: (B,any), (B,H) to (B,H)."
         raise NotImplementedError
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state:torch.Tensor=None, # (1,B,H); None: zeros
-               ): # (B,T,H), the state after each token; (1,B,H), the last one
+                state:torch.Tensor|None=None, # (1,B,H); None: zeros
+               )->tuple[torch.Tensor, torch.Tensor]: # (B,T,H), the state after each token; (1,B,H), the last one
         check_input(self, x, state)
         h = x.new_zeros(len(x), self.hidden_size) if state is None else state[0]
         out = []
@@ -119,7 +121,7 @@ class LoopCore(nn.Module):
 # %% ../nbs/02_stateful.ipynb #4b512276
 ACTIVATIONS = {'tanh': torch.tanh, 'relu': torch.relu}
 
-def activation_function(name):
+def activation_function(name:str)->Callable:
     if name not in ACTIVATIONS: raise ValueError(f'activation={name!r}: expected one of {", ".join(map(repr, ACTIVATIONS))}')
     return ACTIVATIONS[name]
 
@@ -138,9 +140,9 @@ class AdditiveCore(LoopCore):
         self.hidden = nn.Linear(n_hidden, n_hidden)
         self.norm = nn.BatchNorm1d(n_hidden) if batchnorm else None
 
-    def prepare(self, x): return self.activation(x)
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.activation(x)
 
-    def step(self, x, h):
+    def step(self, x:torch.Tensor, h:torch.Tensor)->torch.Tensor:
         h = self.activation(self.hidden(h + x))
         return h if self.norm is None else self.norm(h)
 
@@ -163,28 +165,28 @@ class ElmanCore(LoopCore):
         init_like_torch(self)
         self.norm = nn.BatchNorm1d(n_hidden) if batchnorm else None
 
-    def prepare(self, x): return self.input(x)   # (B,T,H), all tokens at once
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.input(x)   # (B,T,H), all tokens at once
 
-    def step(self, x, h):
+    def step(self, x:torch.Tensor, h:torch.Tensor)->torch.Tensor:
         h = self.activation(x + self.hidden(h))
         return h if self.norm is None else self.norm(h)
 
     @classmethod
     def from_torch(cls,
                    module:nn.RNN, # whose weights are copied
-                   layer:int=None, # which of its layers; may be left out if there is one
-                  ): # an ElmanCore that computes the same thing
+                   layer:int|None=None, # which of its layers; may be left out if there is one
+                  )->'ElmanCore': # an ElmanCore that computes the same thing
         "The same weights as a layer of an `nn.RNN`."
         n_in, layer = layer_of(cls, module, layer)
         return copy_weights(cls(n_in, module.hidden_size, activation=module.nonlinearity), module, layer)
 
 # %% ../nbs/02_stateful.ipynb #53f09692
-def init_like_torch(core):
+def init_like_torch(core:nn.Module)->None:
     "Draw all weights evenly from -1/sqrt(H) to 1/sqrt(H), as PyTorch's recurrent modules do."
     bound = core.hidden_size**-.5
     for p in core.parameters(): nn.init.uniform_(p, -bound, bound)
 
-def layer_of(cls, module, layer):
+def layer_of(cls:type, module:object, layer:int|None)->tuple[int, int]:
     "The input size and number of the layer of `module` to copy, after checking that a `cls` can compute it."
     wanted = cls.torch_class
     if not isinstance(module, wanted): raise TypeError(f'module: a {type(module).__name__}; expected a torch.nn.{wanted.__name__}')
@@ -197,7 +199,7 @@ def layer_of(cls, module, layer):
     return (module.hidden_size if layer else module.input_size), layer
 
 @torch.no_grad()
-def copy_weights(core, module, layer):
+def copy_weights(core:nn.Module, module:nn.RNNBase, layer:int)->nn.Module:
     "Copy a layer's weights into `core`, whose `input` and `hidden` are linear layers; a bias that the module lacks is zero."
     core = core.to(module.weight_ih_l0)
     for part, name in ((core.input, 'ih'), (core.hidden, 'hh')):

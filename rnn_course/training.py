@@ -10,7 +10,7 @@ __all__ = ['align', 'token_loss', 'TokenLoss', 'TokenAccuracy', 'Scores', 'predi
 import math
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, NamedTuple
 
 import numpy as np
 import torch, torch.nn.functional as F
@@ -20,26 +20,30 @@ from fastai.callback.core import Callback
 from fastai.callback.rnn import ModelResetter
 import fastai.callback.progress   # it adds the live table to Learner
 from fastai.callback.schedule import ParamScheduler, SchedCos, combined_cos
+from fastai.data.core import DataLoaders
 from fastai.learner import AvgLoss, Metric
 
 from .data import check_whole
+if TYPE_CHECKING:   # for annotations
+    from matplotlib.figure import Figure
+    from rnn_course.drawing import Html
 
 # %% ../nbs/00_training.ipynb #94ee9b25
 def align(logits:torch.Tensor, # (B,T,V), or (B,V) from a model that predicts only what follows the window
           targets:torch.Tensor, # (B,T)
-         ): # (N,V) and (N,)
+         )->tuple[torch.Tensor, torch.Tensor]: # (N,V) and (N,)
     "Predictions and their targets, flat. A model with one prediction a window is scored on the window's last target."
     if logits.ndim == 2: targets = targets[:, -1:]
     return logits.flatten(0, -2), targets.flatten()
 
-def token_loss(logits, targets):
+def token_loss(logits:torch.Tensor, targets:torch.Tensor)->torch.Tensor:
     "Mean cross-entropy over the predictions, in nats a token."
     return F.cross_entropy(*align(logits, targets))
 
 # %% ../nbs/00_training.ipynb #736e8799
 class TokenLoss(AvgLoss):
     "fastai's validation loss, with each batch weighted by its number of predictions."
-    def accumulate(self, learn):
+    def accumulate(self, learn:Learner)->None:
         n = align(learn.pred, learn.y)[1].numel()
         self.total += learn.to_detach(learn.loss.mean())*n
         self.count += n
@@ -47,13 +51,13 @@ class TokenLoss(AvgLoss):
 class TokenAccuracy(Metric):
     "Share of the predictions that are right."
     name = 'accuracy'
-    def reset(self): self.right = self.count = 0
-    def accumulate(self, learn):
+    def reset(self)->None: self.right = self.count = 0
+    def accumulate(self, learn:Learner)->None:
         logits, targets = align(learn.pred, learn.y)
         self.right += (logits.argmax(-1) == targets).sum()
         self.count += targets.numel()
     @property
-    def value(self): return float(self.right)/self.count if self.count else None
+    def value(self)->float|None: return float(self.right)/self.count if self.count else None
 
 # %% ../nbs/00_training.ipynb #8c5a1996
 class Scores(NamedTuple):
@@ -67,7 +71,7 @@ def _reset(model): getattr(model, 'reset', lambda: None)()
 
 @torch.no_grad()
 def predictions(model:nn.Module, # in any mode; left as it was, with a fresh state
-                dl): # batches `(x, y)`
+                dl:Iterable)->Iterator[tuple[torch.Tensor, torch.Tensor]]: # batches `(x, y)`
     "Yield `(logits, targets)` of every batch of `dl` in order, in evaluation mode, from a reset state."
     if not isinstance(model, nn.Module): raise TypeError(f'model: a {type(model).__name__}; expected a torch.nn.Module')
     was_training = model.training
@@ -78,7 +82,7 @@ def predictions(model:nn.Module, # in any mode; left as it was, with a fresh sta
         model.train(was_training); _reset(model)
 
 def evaluate(model:nn.Module, # whose `reset()`, if it has one, is called before and after
-             dl, # batches `(x, y)`, as in `get_dls().valid`
+             dl:Iterable, # batches `(x, y)`, as in `get_dls().valid`
             )->Scores:
     "Accuracy, loss and perplexity of `model` over all of `dl`, every prediction counted once, from a reset state."
     right = total = count = 0
@@ -94,7 +98,7 @@ def evaluate(model:nn.Module, # whose `reset()`, if it has one, is called before
 # %% ../nbs/00_training.ipynb #a1073ee9
 def one_cycle(start:float, middle:float, end:float, # of the value that is scheduled
               warm_up:float=.25, # share of the steps on the way from start to middle
-             ): # share of the steps done, 0 to 1 -> the value
+             )->Callable[[float], float]: # share of the steps done, 0 to 1 -> the value
     "fastai's `combined_cos` to the last bit, and several times as fast: half a cosine from start to middle, another to end."
     up, down, turn = SchedCos(start, middle), SchedCos(middle, end), np.float32(warm_up)
     def value(done):
@@ -105,11 +109,11 @@ def one_cycle(start:float, middle:float, end:float, # of the value that is sched
 # %% ../nbs/00_training.ipynb #2d96085e
 class FusedAdamW(OptimWrapper):
     "PyTorch's fused AdamW as fastai sees it."
-    def __init__(self, params, **settings): super().__init__(params, opt=partial(torch.optim.AdamW, fused=True), **settings)
+    def __init__(self, params:list, **settings:float): super().__init__(params, opt=partial(torch.optim.AdamW, fused=True), **settings)
     @property
-    def hypers(self): return [dict(lr=g['lr'], mom=g['betas'][0], sqr_mom=g['betas'][1], eps=g['eps'], wd=g['weight_decay'])
+    def hypers(self)->list: return [dict(lr=g['lr'], mom=g['betas'][0], sqr_mom=g['betas'][1], eps=g['eps'], wd=g['weight_decay'])
                               for g in self.opt.param_groups]
-    def set_hyper(self, name, value):
+    def set_hyper(self, name:str, value:float|Iterable[float])->None:
         if not isinstance(value, float): return super().set_hyper(name, value)
         for group in self.opt.param_groups:
             if name == 'mom': group['betas'] = (value, group['betas'][1])
@@ -118,10 +122,10 @@ class FusedAdamW(OptimWrapper):
 # %% ../nbs/00_training.ipynb #6a2f049c
 class LightLearner(Learner):
     "fastai's `Learner` with less ceremony around a batch: an event goes to the callbacks that listen to it."
-    def add_cb(self, cb): self.listeners = {}; return super().add_cb(cb)
-    def remove_cb(self, cb): self.listeners = {}; return super().remove_cb(cb)
+    def add_cb(self, cb:Callback|Iterable)->'LightLearner': self.listeners = {}; return super().add_cb(cb)
+    def remove_cb(self, cb:Callback|Iterable)->'LightLearner': self.listeners = {}; return super().remove_cb(cb)
 
-    def __call__(self, event):
+    def __call__(self, event:str|Iterable[str])->None:
         if event not in self.listeners:
             self.listeners[event] = [cb for cb in self.cbs.sorted('order')
                                      if hasattr(type(cb), event) or event in vars(cb) or event == 'after_fit']   # after it, fastai wakes those put to sleep
@@ -133,13 +137,13 @@ class LightLearner(Learner):
 # %% ../nbs/00_training.ipynb #8f7ba8e1
 class StopOnNaN(Callback):
     "Raise FloatingPointError as soon as an epoch's training loss is not finite."
-    def after_train(self):
+    def after_train(self)->None:
         if not torch.isfinite(self.smooth_loss):
             lr = max(self.recorder.lrs)
             raise FloatingPointError(f'training loss is {self.smooth_loss.item()} in epoch {self.epoch}, at learning rates up to {lr:.2g}: expected a finite loss; try a smaller lr')
 
 @contextmanager
-def one_thread():
+def one_thread()->Iterator[None]:
     "PyTorch on one thread inside, and on as many as before after it: for tensors so small that threads only get in each other's way."
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -147,12 +151,12 @@ def one_thread():
     finally: torch.set_num_threads(threads)
 
 def fit(model:nn.Module, # changed in place; moved to the device of `dls`
-        dls, # as from `get_dls`
+        dls:DataLoaders, # as from `get_dls`
         epochs:int, # times through the training text
         lr:float, # the largest learning rate of the one-cycle schedule
         seed:int=0, # for what is random in training, such as dropout; the weights are drawn before, by whoever makes the model
         wd:float=0.01, # decoupled weight decay
-        cbs=None, # more fastai callbacks
+        cbs:Iterable[Callback]|None=None, # more fastai callbacks
         quiet:bool=False, # no progress bar and no table
        )->Learner: # with `.model`, and `.recorder` for the curves
     """Train `model` with fastai's one-cycle schedule; a live table shows loss and accuracy after each epoch.
@@ -175,9 +179,9 @@ def fit(model:nn.Module, # changed in place; moved to the device of `dls`
 
 # %% ../nbs/00_training.ipynb #cf610ec1
 def plot_fit(learn:Learner, # after `fit`
-             article:float=None, # the article's accuracy, 0 to 1, as a guide line
+             article:float|None=None, # the article's accuracy, 0 to 1, as a guide line
              title:str='', # the finding, in a sentence
-            ): # the matplotlib Figure
+            )->'Figure': # the matplotlib Figure
     "Loss and accuracy after each epoch, side by side."
     import matplotlib.pyplot as plt
     train, valid, accuracy = zip(*learn.recorder.values)
@@ -196,10 +200,10 @@ def plot_fit(learn:Learner, # after `fit`
 
 # %% ../nbs/00_training.ipynb #2dc51b20
 def show_predictions(model:nn.Module, # a trained model
-                     dls, # as from `get_dls`
+                     dls:DataLoaders, # as from `get_dls`
                      stream:int=0, # which row of the batches
                      start:int=0, n:int=60, # which predictions of that stream, and how many
-                    ): # shown by a notebook
+                    )->'Html': # shown by a notebook
     "A piece of a validation stream with the model's mistakes marked; the model has read the stream from its start."
     from rnn_course.drawing import show_tokens
     rows = [(logits.argmax(-1)[stream].view(-1), targets[stream, -1:] if logits.ndim == 2 else targets[stream])

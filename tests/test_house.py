@@ -6,7 +6,7 @@ import re
 import pytest
 from conftest import BIN, NBS, NOTEBOOKS, ROOT, python, run
 
-UP = 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise bench saving cli'.split()   # a module may import those before it
+UP = 'data drawing files training single_output stateful nn_rnn deep gru recipes lstm gradients ceiling counting adapt regularise bench saving pocket cli'.split()   # a module may import those before it
 TEXT = {'.py', '.md', '.ini', '.ipynb', '.svg', '.csv', '.txt', ''}
 def source(cell): return ''.join(cell['source'])
 def cells(path, kind): return [c for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == kind]
@@ -43,7 +43,7 @@ def test_cores_need_torch_alone(name):
     assert found.strip() == '[]'
 
 
-@pytest.mark.parametrize('argv', [[], ['--help'], ['study', '--help'], ['tabel']])
+@pytest.mark.parametrize('argv', [[], ['--help'], ['study', '--help'], ['count', '--help'], ['tabel']])
 def test_the_command_line_answers_without_torch(argv):
     code = f"""
 import sys
@@ -52,6 +52,30 @@ try: main({argv})
 except SystemExit: pass
 print([m for m in ('torch', 'fastai', 'numpy', 'pandas', 'matplotlib') if m in sys.modules])"""
     assert python(code).stdout.splitlines()[-1] == '[]'
+
+
+def test_the_shipped_network_needs_no_torch():
+    "And so `rnn-course count` answers at once."
+    said = python("import sys; from rnn_course.cli import main; main(['count', 'one , two ,', '--n', '3']); print([m for m in ('torch', 'fastai', 'pandas') if m in sys.modules])").stdout
+    assert said.splitlines() == ['three , four', '[]']
+
+
+def test_public_functions_are_annotated():
+    def bare(f, skip):
+        a = f.args
+        given = [*a.posonlyargs, *a.args, *a.kwonlyargs][skip:] + [v for v in (a.vararg, a.kwarg) if v]
+        implicit = [x for x, d in zip(a.args[::-1], a.defaults[::-1]) if isinstance(d, ast.Constant) and d.value is None and x.annotation and 'None' not in ast.unparse(x.annotation)]
+        return [x.arg for x in [*(x for x in given if not x.annotation), *implicit]] + ['return']*(not f.returns and f.name != '__init__')
+    public = lambda node: not node.name.startswith('_') or node.name in ('__init__', '__call__')
+    found = {}
+    for path in (ROOT/'rnn_course').glob('*.py'):
+        for node in ast.parse(path.read_text(encoding='utf-8')).body:
+            if isinstance(node, ast.FunctionDef) and public(node): found[path.stem, node.name] = bare(node, 0)
+            if isinstance(node, ast.ClassDef) and public(node):
+                for f in node.body:
+                    if isinstance(f, ast.FunctionDef) and public(f): found[path.stem, node.name, f.name] = bare(f, 1)
+    assert len(found) > 150 and not {name: args for name, args in found.items() if args}
+    assert (ROOT/'rnn_course'/'py.typed').exists()
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda p: p.relative_to(NBS).as_posix())
