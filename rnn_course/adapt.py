@@ -44,9 +44,9 @@ class NeuralCache(nn.Module):
         self.states = self.following = self.waiting = None
 
     @property
-    def state(self)->torch.Tensor|tuple|None: return self.model.state, self.states, self.following, self.waiting
+    def state(self)->tuple: return self.model.state, self.states, self.following, self.waiting
     @state.setter
-    def state(self, state:torch.Tensor|tuple|None)->torch.Tensor|tuple|None: self.model.state, self.states, self.following, self.waiting = state
+    def state(self, state:tuple)->None: self.model.state, self.states, self.following, self.waiting = state
 
     def forward(self, ids:torch.Tensor)->torch.Tensor:
         out = self.model.hidden(ids)                                           # (B,T,H)

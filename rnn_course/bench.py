@@ -11,9 +11,10 @@ import os, subprocess, sys, time
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Callable, Iterable, NamedTuple, Sequence
+from typing import Callable, Iterable, NamedTuple
 
 import numpy as np, pandas as pd
+from numpy.typing import ArrayLike
 import torch, torch.nn.functional as F
 from torch import nn
 from fastai.data.core import DataLoaders
@@ -65,7 +66,7 @@ def side_by_side(functions:dict, # name -> function without arguments
             times[name].append((time.perf_counter() - start)/calls)
     return {name: np.array(t) for name, t in times.items()}
 
-def ratio(first:Sequence[float], second:Sequence[float])->Ratio: # times of the one and of the other, taken in turn
+def ratio(first:ArrayLike, second:ArrayLike)->Ratio: # times of the one and of the other, taken in turn
     "The median of `first/second`, and its quartiles."
     both = np.asarray(first)/np.asarray(second)
     return Ratio(*(float(q) for q in np.quantile(both, (.5, .25, .75))))

@@ -6,7 +6,7 @@
 __all__ = ['COMMANDS', 'answer', 'rows', 'chapters', 'list_', 'train', 'count', 'table', 'study', 'bench', 'notebooks', 'main']
 
 # %% ../nbs/90_cli.ipynb #5b6f257f
-import os, sys, warnings
+import json, os, sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from fastcore.script import anno_parser, store_true
@@ -15,17 +15,14 @@ if TYPE_CHECKING: from pandas import DataFrame   # for an annotation
 # %% ../nbs/90_cli.ipynb #5a63f13e
 def answer(value:object)->None:
     "Print what a program would read."
-    import json
     print(json.dumps(value, ensure_ascii=False))
 
 def rows(table:'DataFrame')->list:
     "A DataFrame as a list of dicts; what is not there is None."
-    import json
     return json.loads(table.to_json(orient='records'))
 
 def chapters()->list: # of dicts: file, title, about
     "The notebooks of the course, in the order of their numbers."
-    import json
     from rnn_course.files import course_folder
     found = []
     for path in sorted(course_folder().glob('[0-9]*.ipynb')):

@@ -9,7 +9,7 @@ __all__ = ['COUNTING', 'pick', 'read_prompt', 'check_model', 'write', 'count_on'
 # %% ../nbs/10_counting.ipynb #23b33b4d
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, Iterator
+from typing import TYPE_CHECKING, Generator, Iterable
 
 import torch
 from torch import nn
@@ -44,7 +44,7 @@ def check_model(model:object)->None:
         raise TypeError(f'model: a {type(model).__name__}; expected a torch.nn.Module with reset(), such as StatefulLM')
 
 # %% ../nbs/10_counting.ipynb #9eb01439
-def write(model:nn.Module, ids:torch.Tensor, temperature:float|None=None, top_k:int|None=None, seed:int=0)->Iterator[int]:
+def write(model:nn.Module, ids:torch.Tensor, temperature:float|None=None, top_k:int|None=None, seed:int=0)->Generator[int, None, None]:
     "Yield one id after another, each read back by the model, without end; `ids` (1,T) is the prompt."
     generator = torch.Generator().manual_seed(seed)
     was_training = model.training

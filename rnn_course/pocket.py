@@ -36,7 +36,9 @@ def read_gru(path:str|Path)->tuple:
     return itos, weights, layers
 
 # %% ../nbs/81_pocket.ipynb #3dc5b6fe
-def sigmoid(x:np.ndarray)->np.ndarray: return 1/(1 + np.exp(-x))
+def sigmoid(x:np.ndarray)->np.ndarray:
+    "Each number pressed between 0 and 1."
+    return 1/(1 + np.exp(-x))
 
 class PocketGRU:
     "A `StatefulLM` around an `nn.GRU`, as `save` kept it, in numpy alone. It reads one token at a time and keeps its state."

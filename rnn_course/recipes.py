@@ -13,10 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Iterable
 
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 from fastai.basics import Learner
 from fastai.callback.core import Callback
@@ -32,7 +33,7 @@ from .training import evaluate, fit, one_thread, set_seed
 class Recipe:
     "How to train a model: everything but the seed."
     model:Callable          # vocab_size -> an untrained model
-    article:float = None    # the accuracy that the article reports, 0 to 1; None where it has none
+    article:float|None = None    # the accuracy that the article reports, 0 to 1; None where it has none
     epochs:int = 20
     lr:float = 3e-3         # the largest of the one-cycle schedule
     seq_len:int = 20        # tokens in a window
@@ -225,8 +226,8 @@ def summary(names:Iterable[str]|None=None, # of recipes; None: the article's six
     return pd.DataFrame(rows).set_index('model').round(1)
 
 # %% ../nbs/06_claims.ipynb #6f3ab94c
-def compare(first:Sequence[float], # accuracies of one way, 0 to 1, one a seed
-            second:Sequence[float], # of the other
+def compare(first:ArrayLike, # accuracies of one way, 0 to 1, one a seed
+            second:ArrayLike, # of the other
            )->dict: # difference and standard error in points, chance, verdict
     "Is the first way better than the second? Holds if by more than two standard errors of the difference of means."
     import numpy as np
