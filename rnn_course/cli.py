@@ -6,7 +6,7 @@
 __all__ = ['COMMANDS', 'answer', 'rows', 'chapters', 'list_', 'train', 'count', 'table', 'study', 'bench', 'notebooks', 'main']
 
 # %% ../nbs/90_cli.ipynb #5b6f257f
-import json, os, sys, warnings
+import json, os, re, sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 from fastcore.script import anno_parser, store_true
@@ -189,7 +189,7 @@ def notebooks(
     for path in sorted(p for pattern in ('*.ipynb', 'solutions/*.ipynb', 'results/*') for p in source.glob(pattern)):
         name = path.relative_to(source)
         inside = path.read_bytes()   # the pictures come to lie beside the chapters, one folder nearer than here
-        if path.suffix == '.ipynb': inside = inside.replace(*((b'](../../images/', b'](../images/') if len(name.parts) > 1 else (b'](../images/', b'](images/')))
+        if path.suffix == '.ipynb': inside = re.sub(rb'\]\(\.\./((?:\.\./)?images/\w+\.svg\))', rb'](\1', inside)
         content[name] = inside
     for path in sorted((source.parent/'images').glob('*')): content[Path('images')/path.name] = path.read_bytes()
     here = {name: (dir/name).read_bytes() for name in content if (dir/name).is_file()}

@@ -82,6 +82,8 @@ def test_notebooks(capsys, tmp_path):
     for path in [*NBS.glob('*.ipynb'), *NBS.glob('solutions/*.ipynb'), *NBS.glob('results/*')]: assert path.relative_to(NBS).as_posix() in copied
     for path in course.rglob('*.ipynb'):   # pictures and links between chapters lead somewhere
         for target in re.findall(r'\]\(([^)#\s:]+\.(?:svg|ipynb))\)', path.read_text(encoding='utf-8')): assert (path.parent/target).exists(), (path.name, target)
+    code = lambda path: [c['source'] for c in json.loads(path.read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code']
+    for path in course.rglob('*.ipynb'): assert code(path) == code(NBS/path.relative_to(course))   # not even this command's own
     assert '0 files copied' in said(capsys, 'notebooks', str(course)).out
     mine = course/'02_stateful.ipynb'
     mine.write_text('mine')
