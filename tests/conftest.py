@@ -1,10 +1,13 @@
 """What the tests share: the notebooks, and a copy of the project to try things in."""
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+signal.signal(signal.SIGINT, signal.default_int_handler)   # started in the background, a shell has us ignore Ctrl-C; some tests press it
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'

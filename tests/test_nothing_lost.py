@@ -152,7 +152,7 @@ def test_ctrl_c_on_the_command_line(tmp_path):
     time.sleep(4)
     os.killpg(study.pid, signal.SIGINT)   # as a terminal does: to the workers as well
     said = study.communicate(timeout=60)[1]
-    assert study.returncode == 130 and 'interrupted; what was finished is on record' in said and 'Traceback' not in said.split('rnn-course: interrupted')[-1]
+    assert study.returncode == 130 and 'interrupted; what was finished is kept' in said and 'Traceback' not in said.split('rnn-course: interrupted')[-1]
 
 
 @POSIX
