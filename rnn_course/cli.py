@@ -84,9 +84,9 @@ def count(
 )->None:
     "Let a network count on from some words."
     from itertools import islice
+    from rnn_course.pocket import PocketGRU, split_prompt
     if n < 1: raise ValueError(f'n={n}: expected a whole number, 1 or more')
-    words = prompt.replace(',', ' , ').split()
-    if not words: raise ValueError(f'prompt={prompt!r}: expected at least one word')
+    words = split_prompt(prompt)
     if words[0] not in (',', 'xxbos'):   # say that a number begins here: "seven" is not the end of "forty seven"; the text begins with one
         words.insert(0, 'xxbos' if words[:2] == ['one', ','] else ',')
     if model:
@@ -97,9 +97,7 @@ def count(
         ids = read_prompt(words, vocab)
         check_model(network := load(model))
         said = (vocab.itos[i] for i in write(network, ids))
-    else:
-        from rnn_course.pocket import PocketGRU
-        said = PocketGRU().write(words)
+    else: said = PocketGRU().write(words)
     said = islice(said, n)
     if json: return answer(dict(prompt=prompt, tokens=list(said)))
     for i, token in enumerate(said): print(' '*(i > 0) + token, end='', flush=sys.stdout.isatty())   # a person sees each as it comes

@@ -7,6 +7,7 @@ __all__ = ['COUNTING', 'pick', 'read_prompt', 'check_model', 'write', 'count_on'
            'counting_study', 'look', 'explore']
 
 # %% ../nbs/10_counting.ipynb #23b33b4d
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generator, Iterable
@@ -80,15 +81,17 @@ def count_on(model:nn.Module, # a trained language model with `reset()`; left as
     return vocab.decode(list(islice(write(model, ids, temperature, top_k, seed), n)))
 
 # %% ../nbs/10_counting.ipynb #eeaa848f
+@cache
+def _numbers(): return {spell(n): n for n in range(1, 10000)}   # their words, in order
+
 def what_follows(prompt:str|Iterable[str])->tuple[list, int]:
     "The right tokens after a prompt that has a whole number and a comma to go on from, up to 9,999; and that number."
     tokens = training_vocab().decode(read_prompt(prompt, training_vocab())[0])
     words = ' '.join(tokens).removeprefix('xxbos').strip()
     *whole, begun = words.split(',')
-    numbers = {spell(n): n for n in range(1, 10000)}
-    last = numbers.get(whole[-1].strip()) if whole else 0 if tokens[0] == 'xxbos' else None
+    last = _numbers().get(whole[-1].strip()) if whole else 0 if tokens[0] == 'xxbos' else None
     if last is None: raise ValueError(f'prompt={prompt!r}: expected a whole number and a comma to go on from, such as "one , two ,"')
-    text = tokenize([spell(n) for n in range(last+1, 10000)])[1:]
+    text = tokenize(list(_numbers())[last:])[1:]
     begun = begun.split()
     if text[:len(begun)] != begun: raise ValueError(f'prompt={prompt!r}: it ends in {" ".join(begun)!r}, which does not go on from {last:,}')
     return text[len(begun):], last

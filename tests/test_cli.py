@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import NBS, ROOT
@@ -124,7 +125,6 @@ def test_ctrl_c_keeps_the_last_epoch(tmp_path):
     from rnn_course.saving import load
     path = tmp_path/'net.safetensors'
     process = subprocess.Popen([*CALL, 'train', 'gru', '--epochs', '500', '--save', str(path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    import time
     while not path.exists() and process.poll() is None: time.sleep(.1)
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=60)[1]

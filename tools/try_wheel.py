@@ -95,7 +95,7 @@ def use(folder, wheel, torch_args):
     check('Traceback' not in done.stderr and "'zero'" in done.stderr, f'a mistake: {done.stderr.strip()[:90]} …')
     run(command, 'notebooks', 'course', cwd=away)
     check(len(list((away/'course').glob('*.ipynb'))) == len(list((ROOT/'nbs').glob('*.ipynb'))), 'notebooks: all chapters are there')
-    for name in ('03_nn_rnn.ipynb', '81_pocket.ipynb', '90_cli.ipynb', 'solutions/00_data.ipynb'):
+    for name in ('03_nn_rnn.ipynb', '80_saving.ipynb', '90_cli.ipynb', 'solutions/00_data.ipynb'):
         path = away/'course'/name
         run(bin/'jupyter', 'execute', path.name, cwd=path.parent)
         check(True, f'{name} runs there')
