@@ -96,7 +96,7 @@ def run_all(paths, save=False, out=ROOT/'build'/'course', jobs=1):
         start = time.time()
         return path, *run(path), time.time() - start
     with ThreadPoolExecutor(jobs) as pool:
-        ended = as_completed([pool.submit(timed, path) for path in (paths if jobs == 1 else paths[::-1])])   # the last chapters take longest: with them at the end, one would work alone
+        ended = as_completed([pool.submit(timed, path) for path in paths])
         try:
             for n, future in enumerate(ended, 1):
                 path, nb, error, seconds = future.result()
