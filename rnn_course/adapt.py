@@ -126,12 +126,12 @@ CACHE = dict(theta=1.5, lam=.5)   # chosen on the numbers 7,000 to 7,999, like t
 
 def adapt_seed(seed:int)->dict:
     "Train the article's GRU and adapt it in each way; a row."
-    from rnn_course.recipes import made_with, train
+    from rnn_course.recipes import versions, train
     learn = train('gru', seed, quiet=True)
     model, valid = learn.model, learn.dls.valid
     scores = dict(frozen=evaluate(model, valid), cache=evaluate(NeuralCache(model, **CACHE), valid), dynamic=dynamic_evaluation(model, valid),
                   both=dynamic_evaluation(NeuralCache(model, theta=1.5, lam=.1), valid))
-    return dict(seed=seed, **{name: round(s.accuracy, 6) for name, s in scores.items()}, **{f'{name}_loss': round(s.loss, 6) for name, s in scores.items()}, **made_with())
+    return dict(seed=seed, **{name: round(s.accuracy, 6) for name, s in scores.items()}, **{f'{name}_loss': round(s.loss, 6) for name, s in scores.items()}, **versions())
 
 def adapt_study(seeds:Iterable[int]=range(10), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     "Validation accuracy of the article's GRU, adapted in each way; kept in `adapt.csv`, see `keep_record`."
@@ -156,12 +156,12 @@ def learn_from(model:nn.Module, # trained, with `reset()`; left unchanged
 # %% ../nbs/11_adapt.ipynb #e0b57865
 def few_shot_seed(seed:int)->list:
     "Show k numbers of the eight thousands to the article's GRU, trained for 30 epochs, and let it count on; a row for each k."
-    from rnn_course.recipes import made_with, train
+    from rnn_course.recipes import versions, train
     model, rows = train('gru', seed, epochs=30, quiet=True).model, []
     for k in range(1, 21):
         shown = ' , '.join(spell(8000+n) for n in range(1, k+1)) + ' ,'
         tokens, last = counts_to(learn_from(model, shown), shown)
-        rows.append(dict(seed=seed, k=k, tokens=tokens, numbers=last - 8000 - k, **made_with()))
+        rows.append(dict(seed=seed, k=k, tokens=tokens, numbers=last - 8000 - k, **versions()))
     return rows
 
 def few_shot_study(seeds:Iterable[int]=range(10), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:

@@ -20,10 +20,10 @@ from torch import nn
 from fastai.data.core import DataLoaders
 
 from .data import check_ids, check_whole, get_dls
-from .files import only_one, replace_file
+from .records import lock, replace_file
 from .gru import GRUCore
 from .lstm import LSTMCore
-from .recipes import keep_record, made_with, read_record, recipe
+from .recipes import keep_record, versions, read_record, recipe
 from .stateful import AdditiveCore, ElmanCore, StatefulLM
 from .training import fit, one_thread, set_seed, token_loss
 
@@ -221,7 +221,7 @@ def run_bench(name:str)->dict: # a row: name, ratio and quartiles, versions and 
     with one_thread(), torch.random.fork_rng(devices=[]):
         first, second = bench.make()
         times = side_by_side({'first': first, 'second': second}, bench.repeats, bench.calls)
-    return dict(name=name, **{k: round(v, 3) for k, v in ratio(times['first'], times['second'])._asdict().items()}, **made_with())
+    return dict(name=name, **{k: round(v, 3) for k, v in ratio(times['first'], times['second'])._asdict().items()}, **versions())
 
 def bench_study(path:str|Path, # the CSV file that keeps the ratios
                 names:Iterable[str]|None=None, # some of `BENCHES` and `LONG`; None: all of `BENCHES`
@@ -237,7 +237,7 @@ def bench_study(path:str|Path, # the CSV file that keeps the ratios
     if again and read_record(path, ['name']) is not None:
         anew = path.with_name(f'{path.stem}.again.csv')
         keep_record(anew, run_bench, keys, n_jobs=1)
-        with only_one(path):
+        with lock(path):
             both = pd.concat([read_record(anew, ['name']), read_record(path, ['name'])]).drop_duplicates('name').sort_values('name')   # the first of two stays
             replace_file(path, both.to_csv(index=False, lineterminator='\n').encode())
         anew.unlink()

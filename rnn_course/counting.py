@@ -119,14 +119,14 @@ COUNTING = (('stateful', 20), ('nn_rnn', 20), ('two_layers', 20), ('gru', 10), (
 def count_each_epoch(name:str, epochs:int, seed:int)->list:
     "Train a recipe and let it count after each epoch; a row an epoch."
     from fastai.callback.core import Callback
-    from rnn_course.recipes import made_with, train
+    from rnn_course.recipes import versions, train
     from rnn_course.training import evaluate
     rows = []
     class Count(Callback):
         def after_epoch(self):
             scores, (tokens, last) = evaluate(self.model, self.dls.valid), counts_to(self.model)
             rows.append(dict(name=name, epochs=epochs, seed=seed, epoch=self.epoch+1, accuracy=round(scores.accuracy, 6),
-                             perplexity=round(scores.perplexity, 4), tokens=tokens, last_number=last, **made_with()))
+                             perplexity=round(scores.perplexity, 4), tokens=tokens, last_number=last, **versions()))
     train(name, seed, epochs, quiet=True, cbs=[Count()])
     return rows
 

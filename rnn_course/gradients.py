@@ -208,14 +208,14 @@ def reach_of_symbol(model:StatefulLM, delay:int, seed:int=0)->float:
 def copy_seed(cell:str, delay:int, seed:int, steps:int=600, lr:float=3e-3, clip:float|None=1.)->dict:
     "Train a fresh network on the copy task; a row of the record."
     import time
-    from rnn_course.recipes import made_with
+    from rnn_course.recipes import versions
     began = time.perf_counter()
     model, draw = copy_model(cell, delay, seed), torch.Generator().manual_seed(seed)
     reach = reach_of_symbol(model, delay, seed)
     losses = train_steps(model, (copy_task(delay, generator=draw) for _ in range(steps)), lr, clip).losses
     solved = next((i for i in range(20, len(losses)+1) if sum(losses[i-20:i])/20 < .1), None)   # steps until the loss of the last 20 is below 0.1
     return dict(cell=cell, delay=delay, seed=seed, accuracy=round(copy_accuracy(model, delay), 6), loss=round(sum(losses[-20:])/20, 6), solved=solved,
-                fresh_reach=float(f'{reach:.4g}'), steps=steps, lr=lr, seconds=round(time.perf_counter() - began, 2), **made_with())
+                fresh_reach=float(f'{reach:.4g}'), steps=steps, lr=lr, seconds=round(time.perf_counter() - began, 2), **versions())
 
 def copy_study(seeds:Iterable[int]=range(5), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     "Accuracy on the copy task for each cell and delay; kept in `copy.csv`, see `keep_record`."

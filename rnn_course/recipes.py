@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RECIPES', 'VARIANTS', 'Recipe', 'ForgetfulLM', 'OftenFreshLM', 'LastOnly', 'LastOnlyLM', 'LastOnlyForgetfulLM',
-           'recipe', 'train', 'made_with', 'run_seed', 'read_record', 'keep_record', 'run_seeds', 'summary', 'compare']
+           'recipe', 'train', 'versions', 'run_seed', 'read_record', 'keep_record', 'run_seeds', 'summary', 'compare']
 
 # %% ../nbs/06_claims.ipynb #3508fca6
 import csv, io, os, platform, time
@@ -23,7 +23,7 @@ from fastai.basics import Learner
 from fastai.callback.core import Callback
 
 from .data import check_whole, get_dls
-from .files import check_folder, leave_with, only_one, replace_file
+from .records import check_folder, stop_with_parent, lock, replace_file
 from .single_output import SingleOutputLM
 from .stateful import AdditiveCore, ElmanCore, StatefulLM
 from .training import evaluate, fit, one_thread, set_seed
@@ -123,7 +123,7 @@ def train(name:str, # of a recipe, see `RECIPES`
     with one_thread(): return fit(r.model(len(dls.vocab)), dls, epochs, r.lr, seed=seed, quiet=quiet, cbs=cbs)
 
 # %% ../nbs/06_claims.ipynb #e985003d
-def made_with()->dict:
+def versions()->dict:
     "Versions and machine, for the record."
     import fastai
     return dict(torch=torch.__version__.split('+')[0], fastai=fastai.__version__, python=platform.python_version(), machine=f'{platform.system()} {platform.machine()}')
@@ -136,7 +136,7 @@ def run_seed(name:str, seed:int, epochs:int|None=None)->dict:
     scores = evaluate(learn.model, learn.dls.valid)
     return dict(name=name, seed=seed, epochs=len(learn.recorder.values), accuracy=round(scores.accuracy, 6), loss=round(scores.loss, 6),
                 perplexity=round(scores.perplexity, 4), best_accuracy=round(max(v[2] for v in learn.recorder.values), 6),
-                train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **made_with())
+                train_loss=round(learn.recorder.values[-1][0], 6), seconds=round(seconds, 2), **versions())
 
 # %% ../nbs/06_claims.ipynb #fdedcb0a
 def read_record(path:str|Path, names:list)->pd.DataFrame|None:
@@ -188,10 +188,10 @@ def keep_record(path:str|Path, # the CSV file; made, with its folder, if it is n
         return [dict(zip(names, key)) for key in wanted.itertuples(index=False, name=None) if key not in known]
     if missing():
         check_folder(path.parent)   # noticed now, not after the first run
-        with only_one(path):
+        with lock(path):
             todo = missing()   # again: another process may have finished some
             from fastprogress.fastprogress import progress_bar
-            workers = Parallel(n_jobs, backend='loky', batch_size=1, return_as='generator_unordered', initializer=leave_with, initargs=(os.getpid(),))
+            workers = Parallel(n_jobs, backend='loky', batch_size=1, return_as='generator_unordered', initializer=stop_with_parent, initargs=(os.getpid(),))
             with closing(workers(delayed(_one_thread)(run, key) for key in todo)) as runs:   # whatever happens, the workers stop
                 try:
                     for rows in progress_bar(runs, total=len(todo)): _append(path, rows if isinstance(rows, list) else [rows], names)

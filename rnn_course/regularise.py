@@ -127,10 +127,10 @@ SETTINGS.update({f'together: {name}': setting for name, setting in TOGETHER.item
 def generalise_seed(setting:str, text:str, seed:int)->dict:
     "Train a setting once; a row."
     from rnn_course.counting import counts_to
-    from rnn_course.recipes import made_with
+    from rnn_course.recipes import versions
     model = SETTINGS[setting].train(seed, text).model
     scores = scores_of(model, text)
-    return dict(setting=setting, text=text, seed=seed, accuracy=round(scores.accuracy, 6), loss=round(scores.loss, 6), last_number=counts_to(model)[1], **made_with())
+    return dict(setting=setting, text=text, seed=seed, accuracy=round(scores.accuracy, 6), loss=round(scores.loss, 6), last_number=counts_to(model)[1], **versions())
 
 def generalise_study(seeds:Iterable[int]=range(5), folder:str|Path='results', n_jobs:int|None=None)->pd.DataFrame:
     """Accuracy of each setting on the numbers that it was not trained on; kept in `generalise.csv`, see `keep_record`.

@@ -15,10 +15,10 @@ def test_a_failed_notebook_is_named(project):
 
 
 def test_running_a_notebook_changes_no_tracked_file(project):
-    path = project/'nbs'/'00_drawing.ipynb'
+    path = project/'nbs'/'C_drawing.ipynb'
     before = path.read_bytes()
     done = run(sys.executable, 'tools/run_notebooks.py', path, cwd=project)
-    assert path.read_bytes() == before and (project/'build'/'course'/'00_drawing.ipynb').exists() and '1 of 1 notebooks ran' in done.stdout
+    assert path.read_bytes() == before and (project/'build'/'course'/'C_drawing.ipynb').exists() and '1 of 1 notebooks ran' in done.stdout
 
 
 def test_the_runner_finds_all_chapters():

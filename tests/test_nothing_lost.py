@@ -16,7 +16,7 @@ import torch
 from conftest import ROOT, python
 
 from rnn_course import recipes, saving
-from rnn_course.files import only_one, replace_file
+from rnn_course.records import lock, replace_file
 from rnn_course.gru import GRUCore
 from rnn_course.regularise import RegularisedLM
 from rnn_course.stateful import StatefulLM
@@ -125,7 +125,7 @@ def test_workers_go_with_the_study(tmp_path, sign, after):
     workers = workers_of(study)
     os.kill(study, sign)
     os.waitpid(study, 0)
-    with only_one(path): pass   # free for the next, whether or not the workers have noticed
+    with lock(path): pass   # free for the next, whether or not the workers have noticed
     assert gone(workers, 15)
     assert (len(pd.read_csv(path)) if path.exists() else 0) == after
 
@@ -205,12 +205,12 @@ def test_two_programs_that_replace_a_file(tmp_path):
 
 def test_two_studies_do_not_write_the_same_record(tmp_path):
     path = tmp_path/'single_output.csv'
-    other = subprocess.Popen([sys.executable, '-c', f'from rnn_course.files import only_one\nwith only_one({str(path)!r}): print("mine", flush=True); input()'],
+    other = subprocess.Popen([sys.executable, '-c', f'from rnn_course.records import lock\nwith lock({str(path)!r}): print("mine", flush=True); input()'],
                              cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     other.stdout.readline()
     with pytest.raises(BlockingIOError, match='another process is writing it'): recipes.run_seeds('single_output', [0], tmp_path, epochs=1, n_jobs=1)
     other.kill(); other.communicate()
-    with only_one(path): pass
+    with lock(path): pass
 
 
 @pytest.mark.parametrize('content, reason', [

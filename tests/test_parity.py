@@ -7,7 +7,7 @@ from torch import nn
 from rnn_course.deep import StackedCore
 from rnn_course.gru import GRUCore
 from rnn_course.lstm import LSTMCore
-from rnn_course.nn_rnn import agreement
+from rnn_course.nn_rnn import largest_differences
 from rnn_course.stateful import ElmanCore
 
 torch.set_num_threads(1)
@@ -28,7 +28,7 @@ def largest_difference(kind, batch, tokens, n_in, n_hidden, layers, seed, with_s
     x = torch.randn(batch, tokens, n_in, dtype=dtype)
     # tanh and gates keep a state near 1; relu lets it grow, and float32 has seven digits of whatever size it has
     size = max(1, theirs(x, state)[0].abs().max().item()) if kind == 'relu' else 1
-    return max(agreement(ours, theirs, x, state).values())/size
+    return max(largest_differences(ours, theirs, x, state).values())/size
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -61,5 +61,5 @@ def test_agreement_notices_a_broken_weight(name):
     theirs = nn.GRU(3, 5, batch_first=True).double()
     ours = GRUCore.from_torch(theirs)
     with torch.no_grad(): ours.get_parameter(name).view(-1)[0] += 1e-3
-    found = agreement(ours, theirs, torch.randn(2, 7, 3, dtype=torch.float64))
+    found = largest_differences(ours, theirs, torch.randn(2, 7, 3, dtype=torch.float64))
     assert found['out'] > 1e-8 and found['grad x'] > 1e-8

@@ -80,7 +80,7 @@ def use(folder, wheel, torch_args):
     versions = run(bin/'python', '-c', 'from importlib.metadata import version; print(*(f"{p} {version(p)}" for p in ("torch", "fastai", "fastcore", "numpy", "pandas")), sep=", ")').stdout.strip()
     check(int(versions.split('fastcore ')[1].split('.')[0]) >= 2, f'installed in an empty environment: {versions}')
     command = bin/'rnn-course'
-    where = run(bin/'python', '-c', 'from rnn_course.files import course_folder; print(course_folder())', cwd=away).stdout
+    where = run(bin/'python', '-c', 'from rnn_course.records import course_folder; print(course_folder())', cwd=away).stdout
     check(str(env) in where, 'the installed package is used, not the checkout')
     start = time.perf_counter()
     said = run(command, 'count', 'seven hundred ninety eight ,', '--n', '12', cwd=away).stdout.strip()
@@ -95,7 +95,7 @@ def use(folder, wheel, torch_args):
     check('Traceback' not in done.stderr and "'zero'" in done.stderr, f'a mistake: {done.stderr.strip()[:90]} …')
     run(command, 'notebooks', 'course', cwd=away)
     check(len(list((away/'course').glob('*.ipynb'))) == len(list((ROOT/'nbs').glob('*.ipynb'))), 'notebooks: all chapters are there')
-    for name in ('03_nn_rnn.ipynb', '80_saving.ipynb', '90_cli.ipynb', 'solutions/00_data.ipynb'):
+    for name in ('03_nn_rnn.ipynb', 'F_saving.ipynb', 'H_cli.ipynb', 'solutions/00_data.ipynb'):
         path = away/'course'/name
         run(bin/'jupyter', 'execute', path.name, cwd=path.parent)
         check(True, f'{name} runs there')
