@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Iterable
 import torch
 from torch import nn
 
-from .data import SPLITS, Streams, Vocab, check_whole, human_numbers, spell, tokenize, training_vocab
+from .checks import check_whole
+from .data import SPLITS, Streams, Vocab, human_numbers, spell, tokenize, training_vocab
 if TYPE_CHECKING: from pandas import DataFrame   # for an annotation
 
 # %% ../nbs/09_ceiling.ipynb #61785050
@@ -21,67 +22,105 @@ def _text(split): return tokenize(human_numbers(split))
 def _followers(tokens, n):
     "Runs of n tokens -> Counter of the tokens that follow them."
     table = defaultdict(Counter)
-    for i in range(n, len(tokens)): table[tuple(tokens[i-n:i])][tokens[i]] += 1
+    for i in range(n, len(tokens)):
+        run = tuple(tokens[i-n:i])
+        table[run][tokens[i]] += 1
     return table
 
-def ngram_accuracy(n:int, # tokens in an n-gram: n-1 to look at, one to predict; 1: the commonest token
-                  )->float: # 0 to 1
-    """Validation accuracy of an n-gram model with backoff, counted on the training text.
+def _commonest(tokens, n):
+    "Runs of n tokens -> the token that follows them most often; among equals the one met first."
+    table = _followers(tokens, n)
+    return {run: followers.most_common(1)[0][0] for run, followers in table.items()}
 
-    A context that training never saw is shortened from its far end until it is known. Equally frequent followers: the
-    one that training met first."""
+def ngram_accuracy(n:int, # tokens in an n-gram: n-1 to look at, one to predict
+                  )->float: # 0 to 1
+    """Validation accuracy of an n-gram model with backoff, counted on the training text. With n=1
+    it is that of the commonest token.
+
+    A context that training never saw is shortened from its far end until it is known. Equally
+    frequent followers: the one that training met first."""
     n = check_whole('n', n)
-    tables = [_followers(_text('train'), k) for k in range(n)]
-    says = [{context: followers.most_common(1)[0][0] for context, followers in table.items()} for table in tables]
-    valid, right = _text('valid'), 0
+    commonest = [_commonest(_text('train'), length) for length in range(n)]
+    valid = _text('valid')
+    right = 0
     for i in range(1, len(valid)):
-        k = next(k for k in range(min(n-1, i), -1, -1) if tuple(valid[i-k:i]) in says[k])   # 0 tokens are always known
-        right += says[k][tuple(valid[i-k:i])] == valid[i]
+        context = tuple(valid[max(i-n+1, 0):i])
+        while context not in commonest[len(context)]: context = context[1:]   # () is always known
+        predicted = commonest[len(context)][context]
+        right += predicted == valid[i]
     return right/(len(valid)-1)
 
 # %% ../nbs/09_ceiling.ipynb #eed7ef56
 def context_ceiling(n:int, # tokens of context
                    )->float: # 0 to 1
-    "The best validation accuracy that any predictor can have which sees the n tokens before the one it predicts, and nothing else."
-    n = check_whole('n', n, low=0, high=len(_text('valid'))-1)
-    table = _followers(_text('valid'), n)
-    return sum(max(followers.values()) for followers in table.values())/sum(followers.total() for followers in table.values())
+    """The best validation accuracy that any predictor can have which sees the n tokens before the
+    one it predicts, and nothing else."""
+    text = _text('valid')
+    n = check_whole('n', n, low=0, high=len(text)-1)
+    contexts = _followers(text, n).values()
+    right = sum(max(followers.values()) for followers in contexts)
+    return right/sum(followers.total() for followers in contexts)
 
 # %% ../nbs/09_ceiling.ipynb #24bcf4ba
+def _spelled(numbers): return tokenize([spell(n) for n in numbers])
+
+class _Oracle:
+    "It knows a text, and keeps the set of places that agree with all it has read."
+    def __init__(self, tokens):
+        self.vocab = Vocab(tokens)
+        never = torch.tensor([len(self.vocab)])   # a last token that never comes
+        self.text = torch.cat([self.vocab.encode(tokens), never])
+        self.bos, comma = self.vocab.encode(['xxbos', ',']).tolist()
+        before_a_number = (self.text == self.bos) | (self.text == comma)
+        self.begins = 1 + torch.nonzero(before_a_number).flatten()
+
+    def reset(self):
+        self.places = torch.arange(len(self.text)-1)   # where the token may be that comes next
+
+    def read(self, token):
+        if token == self.bos: self.places = self.begins
+        else: self.places = self.places[self.text[self.places] == token] + 1
+
+    def chance(self, answer):
+        "That `answer` is what it says: what follows at most places, one of them at random."
+        counts = self.text[self.places].bincount(minlength=len(self.vocab)+1)
+        best = counts == counts.max()
+        return best[answer].item()/best.sum().item()
+
 def oracle_hits(bs:int=64, # parallel streams
                 read:Iterable[int]=SPLITS['valid'], # the numbers that are read
-                known:Iterable[int]=range(1, 10000), # the numbers that the oracle knows, `read` among them
+                known:Iterable[int]=range(1, 10000), # the numbers that it knows, `read` among them
                )->torch.Tensor: # (bs,L), the chance that each prediction is right, 0 to 1
-    """How well an oracle predicts that knows the text of `known` but starts each stream without knowing where it is.
+    """How well an oracle predicts that knows the text of `known` but starts each stream without
+    knowing where it is.
 
-    It keeps the set of places that agree with all it has read, and says what follows at most of them; among equals it
-    picks at random."""
-    vocab = Vocab(tokenize([spell(n) for n in known]))
-    text = torch.cat([vocab.encode(tokenize([spell(n) for n in known])), torch.tensor([len(vocab)])])   # a last token that never comes
-    bos, comma = vocab.encode(['xxbos', ',']).tolist()
-    begins = 1 + torch.nonzero((text == bos) | (text == comma)).flatten()     # where a number begins
-    streams = Streams(vocab.encode(tokenize([spell(n) for n in read])), bs, seq_len=1)
+    It keeps the set of places that agree with all it has read, and says what follows at most of
+    them; among equals it picks at random."""
+    oracle = _Oracle(_spelled(known))
+    streams = Streams(oracle.vocab.encode(_spelled(read)), bs, seq_len=1)
     hits = torch.zeros(streams.x.shape, dtype=torch.float64)
     for row, (x, y) in enumerate(zip(streams.x.tolist(), streams.y.tolist())):
-        places = torch.arange(len(text)-1)                                    # of the token that comes next
+        oracle.reset()
         for i, (token, answer) in enumerate(zip(x, y)):
-            places = begins if token == bos else places[text[places] == token] + 1
-            counts = text[places].bincount(minlength=len(vocab)+1)
-            if counts[answer] == counts.max(): hits[row, i] = 1/(counts == counts.max()).sum().item()
+            oracle.read(token)
+            hits[row, i] = oracle.chance(answer)
     return hits
 
 def oracle_accuracy(bs:int=64, # parallel streams
                     read:Iterable[int]=SPLITS['valid'], # the numbers that are read
                    )->float: # 0 to 1
-    "The ceiling of the task under the article's protocol: the accuracy of the oracle of `oracle_hits` over `bs` streams."
+    """The ceiling of the task under the article's protocol: the accuracy of the oracle of
+    `oracle_hits` over `bs` streams."""
     return oracle_hits(bs, read).mean().item()
 
 # %% ../nbs/09_ceiling.ipynb #8cb29531
 ROLES = ['thousands digit', 'thousand', 'hundreds digit', 'hundred', 'tens', 'units', 'comma']
-_TENS, _SCALES = {spell(10*n) for n in range(2, 10)}, ('thousand', 'hundred')
+_TENS = {spell(10*n) for n in range(2, 10)}
+_SCALES = ('thousand', 'hundred')
 
 def role(token:str, following:str)->str:
-    "What `token` is in its number, given the token after it; one to nineteen that nothing multiplies are units."
+    """What `token` is in its number, given the token after it; one to nineteen that nothing
+    multiplies are units."""
     if token in _SCALES: return token
     if token == ',': return 'comma'
     if following in _SCALES: return f'{following}s digit'
@@ -92,14 +131,25 @@ def error_table(model:nn.Module, # reads ids, in any mode; its state is reset be
                 dl:Iterable, # batches `(x, y)` of parallel streams, as in `get_dls().valid`
                 vocab:Vocab|None=None, # None: that of the training text
                )->'DataFrame': # pandas DataFrame, a row a role
-    "Every prediction sorted by the role of the right word in its number: how many, how many wrong, accuracy, and its share of all errors."
+    """Every prediction sorted by the role of the right word in its number: how many, how many
+    wrong, accuracy, and its share of all errors."""
     import pandas as pd
     from rnn_course.training import predictions
-    vocab = vocab or training_vocab()
     logits, targets = zip(*predictions(model, dl))
-    said, right = torch.cat(logits, 1).argmax(-1), torch.cat(targets, 1)                       # (B,L)
-    following = torch.cat([right[:, 1:], right.roll(-1, 0)[:, :1]], 1).flatten()               # a stream ends where the next begins
-    roles = [role(*pair) for pair in zip(vocab.decode(right.flatten()), vocab.decode(following))]
-    table = pd.DataFrame({'role': roles, 'wrong': (said != right).flatten().tolist()}).groupby('role').wrong.agg(['size', 'sum']).reindex(ROLES, fill_value=0)
-    total = max(table['sum'].sum(), 1)
-    return pd.DataFrame({'tokens': table['size'], 'wrong': table['sum'], 'accuracy': 100*(1 - table['sum']/table['size'].clip(lower=1)), 'share of errors': 100*table['sum']/total}).round(1)
+    predicted = torch.cat(logits, 1).argmax(-1)   # (B,L)
+    right = torch.cat(targets, 1)
+    roles = _roles(right, vocab or training_vocab())
+    marked = pd.DataFrame({'role': roles, 'wrong': (predicted != right).flatten().tolist()})
+    counts = marked.groupby('role').wrong.agg(['size', 'sum']).reindex(ROLES, fill_value=0)
+    n, wrong = counts['size'], counts['sum']
+    accuracy = 100*(1 - wrong/n.clip(lower=1))
+    share = 100*wrong/max(wrong.sum(), 1)
+    table = {'tokens': n, 'wrong': wrong, 'accuracy': accuracy, 'share of errors': share}
+    return pd.DataFrame(table).round(1)
+
+def _roles(ids, vocab):
+    "The role of each token of parallel streams (B,L), as a list, stream after stream."
+    first = ids[:, :1].roll(-1, 0)                        # a stream ends where the next begins
+    following = torch.cat([ids[:, 1:], first], 1)
+    pairs = zip(vocab.decode(ids.flatten()), vocab.decode(following.flatten()))
+    return [role(token, after) for token, after in pairs]

@@ -6,58 +6,55 @@
 __all__ = ['split_state', 'join_states', 'StackedCore']
 
 # %% ../nbs/04_two_layers.ipynb #ac6518b2
-from typing import Iterable
+from typing import Any, Iterable
 
 import torch
 from torch import nn
-from .stateful import check_core
+from .checks import check_number, check_stack, check_state
+from .stateful import as_given, as_tuple
 
 # %% ../nbs/04_two_layers.ipynb #66e765c7
-def split_state(state:torch.Tensor|tuple|None, sizes:list)->list|tuple:
-    "A state of sum(sizes) layers as one state for each core; a tuple of tensors is split member by member."
+def split_state(state:Any, # of all layers, (L,B,H), or a pair of such
+                sizes:list, # how many layers each core has
+               )->list: # a state for each core
+    "The state of a stack, taken apart."
     if state is None: return [None]*len(sizes)
-    if isinstance(state, tuple): return list(zip(*(s.split(sizes) for s in state)))
-    return state.split(sizes)
+    parts = [tensor.split(sizes) for tensor in as_tuple(state)]   # each cut core by core
+    return [as_given(own) for own in zip(*parts)]
 
-def join_states(states:list)->torch.Tensor|tuple:
+def join_states(states:list)->Any:
     "The other way: the cores' states, one above the other."
-    if isinstance(states[0], tuple): return tuple(torch.cat(parts) for parts in zip(*states))
-    return torch.cat(states)
+    parts = zip(*map(as_tuple, states))
+    return as_given([torch.cat(tensors) for tensors in parts])
 
 # %% ../nbs/04_two_layers.ipynb #bfe19978
 class StackedCore(nn.Module):
-    """Cores one above the other, each reading what the one below puts out; equal to PyTorch's `num_layers`.
+    """Cores one above the other, each reading what the one below puts out; equal to PyTorch's
+    `num_layers`.
 
-    The state is that of all layers, (L,B,H), or a tuple of such tensors for cores that keep two."""
+    The state is that of all layers, (L,B,H), or a pair of such tensors for cores that keep two."""
     batch_first, bidirectional = True, False
     def __init__(self,
-                 cores:Iterable[nn.Module], # from the bottom up; each reads what the one below puts out, and all have one hidden size
+                 cores:Iterable[nn.Module], # from the bottom up, all of one hidden size
                  dropout:float=0., # share of numbers dropped between layers while training, 0 to 1
                 ):
         super().__init__()
         cores = list(cores)
-        if not cores: raise ValueError('cores=[]: expected at least one')
-        for core in cores: check_core(core)
-        for i, core in enumerate(cores[1:], 1):
-            below = cores[i-1].hidden_size
-            if core.input_size != below: raise ValueError(f'cores[{i}]: input_size={core.input_size}; expected {below}, the hidden_size of the core below')
-            if core.hidden_size != below: raise ValueError(f'cores[{i}]: hidden_size={core.hidden_size}; expected {below}, as in the core below')
-        if not (isinstance(dropout, (int, float)) and 0 <= dropout <= 1): raise ValueError(f'dropout={dropout!r}: expected a number from 0 to 1')
-        self.cores, self.dropout = nn.ModuleList(cores), nn.Dropout(dropout)
+        check_stack(cores)
+        self.cores = nn.ModuleList(cores)
+        self.dropout = nn.Dropout(check_number('dropout', dropout, 0, 1))
         self.input_size, self.hidden_size = cores[0].input_size, cores[0].hidden_size
         self.sizes = [getattr(core, 'num_layers', 1) for core in cores]
         self.num_layers = sum(self.sizes)
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state:torch.Tensor|tuple|None=None, # (L,B,H), or a tuple of such; None: zeros
-               )->tuple[torch.Tensor, torch.Tensor|tuple]: # (B,T,H), what the top layer says after each token; the last state
-        for s in (state if isinstance(state, tuple) else () if state is None else (state,)):
-            if not isinstance(s, torch.Tensor): raise TypeError(f'state: a {type(s).__name__}; expected a tensor, a tuple of tensors or None')
-            if s.ndim != 3 or len(s) != self.num_layers:
-                raise ValueError(f'state: shape {tuple(s.shape)}; expected ({self.num_layers}, {len(x)}, {self.hidden_size})')
+                state:Any=None, # (L,B,H), or a pair of such; None: zeros
+               )->tuple[torch.Tensor, Any]: # (B,T,H), what the top layer puts out; the last state
+        check_state(state, (self.num_layers, len(x), self.hidden_size), parts=None)
         states = []
         for i, (core, before) in enumerate(zip(self.cores, split_state(state, self.sizes))):
-            x, after = core(self.dropout(x) if i else x, before)
+            if i > 0: x = self.dropout(x)   # upwards, between the layers
+            x, after = core(x, before)
             states.append(after)
         return x, join_states(states)

@@ -18,13 +18,23 @@ BLUE, ORANGE, GREEN, PINK, SKY = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#5
 GREY = '#797979'   # as far from white as from black: readable on light pages and on dark ones
 
 def use_style()->None:
-    "Set matplotlib to the course's style: no frame, a light grid, colours safe for colour-blind readers."
+    """Set matplotlib to the course's style: no frame, a light grid, colours safe for colour-blind
+    readers."""
     import matplotlib.pyplot as plt   # here, so that importing this module stays cheap
     plt.rcParams.update({
-        'figure.dpi': 90, 'figure.facecolor': 'white', 'figure.constrained_layout.use': True,
-        'axes.prop_cycle': plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY]), 'axes.axisbelow': True,
-        'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'axes.titleweight': 'bold',
-        'grid.color': '#dddddd', 'grid.linewidth': .6, 'legend.frameon': False, 'svg.hashsalt': 'rnn_course'})
+        'figure.dpi': 90,
+        'figure.facecolor': 'white',
+        'figure.constrained_layout.use': True,
+        'axes.prop_cycle': plt.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY]),
+        'axes.axisbelow': True,
+        'axes.spines.top': False,
+        'axes.spines.right': False,
+        'axes.grid': True,
+        'axes.titleweight': 'bold',
+        'grid.color': '#dddddd',
+        'grid.linewidth': .6,
+        'legend.frameon': False,
+        'svg.hashsalt': 'rnn_course'})   # the same plot is the same file
 
 # %% ../nbs/C_drawing.ipynb #137c665e
 _RIGHT = dict(loc='center left', bbox_to_anchor=(1, .5))   # outside, beside the plot
@@ -33,7 +43,7 @@ def finish(ax:'Axes', # the plot, drawn
            title:str='', # the finding, in a sentence
            xlabel:str='', # with its unit
            ylabel:str='', # with its unit
-           legend:bool|str|dict=False, # True; or where, 'upper left' or 'outside'; or settings of `ax.legend`
+           legend:bool|str|dict=False, # True; where, as 'upper left' or 'outside'; or its settings
            **settings:Any, # of `ax.set`: limits and ticks
           )->None:
     "Title, labels, legend, limits and ticks of a plot."
@@ -53,56 +63,85 @@ def show_tokens(targets:list, # the right tokens
                 predicted:list, # what the model said at the same places
                 title:str='', # a line above
                )->Html: # shown by a notebook
-    "The text `targets`; where `predicted` differs, the wrong token struck through and the right one underlined."
+    """The text `targets`; where `predicted` differs, the wrong token struck through and the right
+    one underlined."""
     if len(targets) != len(predicted):
-        raise ValueError(f'predicted: {len(predicted)} tokens; expected {len(targets)}, as many as targets')
-    def mark(right, said):
-        if right == said: return escape(right)
-        style = 'padding:0 3px;border-radius:3px;background:#fbd5bd;color:#5c2500'
-        return f'<span style="{style}"><s>{escape(said)}</s> <u>{escape(right)}</u></span>'
-    text = ' '.join(mark(t, p) for t, p in zip(targets, predicted))
+        wanted = f'{len(targets)}, as many as targets'
+        raise ValueError(f'predicted: {len(predicted)} tokens; expected {wanted}')
+    text = ' '.join(_token(right, guess) for right, guess in zip(targets, predicted))
     head = f'<div style="opacity:.75">{escape(title)}</div>' if title else ''
     return Html(f'<div style="line-height:1.9;max-width:60em">{head}{text}</div>')
+
+def _token(right, predicted):
+    "One token as HTML, marked if the prediction was another."
+    if right == predicted: return escape(right)
+    style = 'padding:0 3px;border-radius:3px;background:#fbd5bd;color:#5c2500'
+    return f'<span style="{style}"><s>{escape(predicted)}</s> <u>{escape(right)}</u></span>'
 
 # %% ../nbs/C_drawing.ipynb #2a399e0f
 def plot_over_tokens(values:Any, # (units, tokens), an array or tensor
                      tokens:list, # what stands below each column
                      ax:'Axes|None'=None, # a matplotlib Axes; None: a new figure
-                     title:str='', ylabel:str='unit', label:str='value', low:float=-1., high:float=1.)->'Axes':
+                     title:str='', # the finding, in a sentence
+                     ylabel:str='unit', # what a row is
+                     label:str='value', # what the colours mean
+                     low:float=-1., # the end of the colour map; 0 for a gate
+                     high:float=1., # its other end
+                    )->'Axes':
     "Heat map of `values`, a column a token; returns the Axes."
     import matplotlib.pyplot as plt
-    values = getattr(values, 'detach', lambda: values)()
     if ax is None: ax = plt.subplots(figsize=(9, 3.2))[1]
-    image = ax.imshow(values, aspect='auto', cmap='RdBu' if low < 0 else 'cividis', vmin=low, vmax=high, interpolation='nearest')
-    ax.set(title=title, ylabel=ylabel); ax.grid(False)
-    ax.yaxis.get_major_locator().set_params(integer=True)
-    ax.set_xticks(range(len(tokens)), ["','" if t == ',' else t for t in tokens], rotation=60, ha='right')
+    if hasattr(values, 'detach'): values = values.detach()   # a tensor with a gradient
+    colours = 'RdBu' if low < 0 else 'cividis'
+    image = ax.imshow(values, cmap=colours, vmin=low, vmax=high, aspect='auto',
+                      interpolation='nearest')
+    finish(ax, title, ylabel=ylabel)
+    ax.grid(False)
+    locator: Any = ax.yaxis.get_major_locator()
+    locator.set_params(integer=True)
+    names = ["','" if token == ',' else token for token in tokens]   # a comma alone is not seen
+    ax.set_xticks(range(len(tokens)), names, rotation=60, ha='right')
     ax.figure.colorbar(image, ax=ax, label=label)
     return ax
 
 # %% ../nbs/C_drawing.ipynb #59220020
 def plot_seeds(groups:dict, # label -> accuracies, 0 to 1, one for each seed
                title:str='', # the finding, in a sentence
-               article:dict|None=None, # label -> the article's accuracy, 0 to 1, for the groups that have one
+               article:dict|None=None, # label -> the article's accuracy, 0 to 1, where it has one
                ax:'Axes|None'=None, # a matplotlib Axes; None: a new figure
               )->'Axes':
-    "A row of dots for each group, the first on top; the article's figure is a grey diamond. Returns the Axes."
+    """A row of dots for each group, the first on top; the article's figure is a grey diamond.
+    Returns the Axes."""
     import matplotlib.pyplot as plt
-    import numpy as np
     alone = ax is None
-    if alone: ax = plt.subplots(figsize=(9, 1.2 + .6*len(groups)))[1]
-    for row, (label, values) in enumerate(groups.items()):
-        values = 100*np.asarray(values, dtype=float)
-        ax.plot(values, row + .09*(np.arange(len(values)) % 5 - 2), 'o', color=BLUE, alpha=.5, ms=5, label='a seed' if row == 0 else None)
-        ax.plot([values.mean()]*2, [row-.3, row+.3], color=ORANGE, lw=3, label='mean' if row == 0 else None)
-        ax.annotate(f'{values.mean():.1f} ± {values.std(ddof=1):.1f}', (1.01, row), xycoords=('axes fraction', 'data'), va='center')
-        if label in (article or {}):
-            ax.plot(100*article[label], row, 'D', color=GREY, mec='white', ms=9, label='the article', zorder=3)
-    ax.set_yticks(range(len(groups)), groups); ax.set(title=title, xlabel='validation accuracy (%)', ylim=(len(groups)-.5, -.5))
-    if alone:
-        handles = dict(zip(*reversed(ax.get_legend_handles_labels())))
-        ax.figure.legend(handles.values(), handles, ncols=3, loc='outside lower center')
+    if ax is None: ax = plt.subplots(figsize=(9, 1.2 + .6*len(groups)))[1]
+    for row, (label, accuracies) in enumerate(groups.items()):
+        _plot_row(ax, row, accuracies)
+        if article and label in article:
+            ax.plot(100*article[label], row, 'D', color=GREY, mec='white', ms=9, zorder=3,
+                    label='the article')
+    ax.set_yticks(range(len(groups)), groups)
+    finish(ax, title, 'validation accuracy (%)', ylim=(len(groups)-.5, -.5))
+    if alone: _legend_below(ax)
     return ax
+
+def _plot_row(ax, row, accuracies):
+    "A dot for each seed, the mean as a bar, mean and standard deviation in figures."
+    import numpy as np
+    percent = 100*np.asarray(accuracies, dtype=float)
+    mean, deviation = percent.mean(), percent.std(ddof=1)
+    heights = row + .09*(np.arange(len(percent)) % 5 - 2)   # so that no dot hides another
+    dot, bar = ('a seed', 'mean') if row == 0 else (None, None)   # once in the legend
+    ax.plot(percent, heights, 'o', color=BLUE, alpha=.5, ms=5, label=dot)
+    ax.plot([mean, mean], [row-.3, row+.3], color=ORANGE, lw=3, label=bar)
+    ax.annotate(f'{mean:.1f} ± {deviation:.1f}', (1.01, row), va='center',
+                xycoords=('axes fraction', 'data'))
+
+def _legend_below(ax):
+    "A legend below the plot, with each label once."
+    handles, labels = ax.get_legend_handles_labels()
+    handle_of = dict(zip(labels, handles))
+    ax.figure.legend(handle_of.values(), handle_of.keys(), ncols=3, loc='outside lower center')
 
 # %% ../nbs/C_drawing.ipynb #4ee90016
 class Svg(str):
@@ -111,47 +150,97 @@ class Svg(str):
     def save(self, path:str|Path)->'Svg':
         "Write to `path`, unless the file already says the same."
         path = Path(path)
-        if not path.exists() or path.read_text(encoding='utf-8') != self: path.write_text(self, encoding='utf-8')
+        same = path.exists() and path.read_text(encoding='utf-8') == self
+        if not same: path.write_text(self, encoding='utf-8')
         return self
 
 def _text(x, y, words, color=GREY, size=18):
-    return f'<text x="{x}" y="{y}" fill="{color}" font-size="{size}" text-anchor="middle">{escape(words)}</text>'
-
-def _arrow(color, *points, bend=False):
-    path = ' '.join(f'{x} {y}' for x, y in points)
-    path = f'M{path[:path.index(" ", path.index(" ")+1)]} {"C" if bend else "L"}{path[path.index(" ", path.index(" ")+1):]}'
-    return f'<path d="{path}" fill="none" stroke="{color}" stroke-width="3" marker-end="url(#{color[1:]})"/>'
+    "Words, with their middle at (x, y)."
+    place = f'x="{x}" y="{y}"'
+    look = f'fill="{color}" font-size="{size}" text-anchor="middle"'
+    return f'<text {place} {look}>{escape(words)}</text>'
 
 def _box(x, y, words, w=96, h=40):
-    return (f'<rect x="{x-w/2:g}" y="{y-h/2:g}" width="{w}" height="{h}" rx="8" fill="{BLUE}"/>' + _text(x, y+6, words, '#ffffff', 16))
+    "A box around (x, y) with words in it."
+    place = f'x="{x-w/2:g}" y="{y-h/2:g}" width="{w}" height="{h}"'
+    box = f'<rect {place} rx="8" fill="{BLUE}"/>'
+    return box + _text(x, y+6, words, '#ffffff', 16)
 
 def _circle(x, y, words):
-    return f'<circle cx="{x}" cy="{y}" r="20" fill="none" stroke="{GREY}" stroke-width="2"/>' + _text(x, y+6, words, size=16)
+    "A circle around (x, y) with words in it."
+    place = f'cx="{x}" cy="{y}" r="20"'
+    circle = f'<circle {place} fill="none" stroke="{GREY}" stroke-width="2"/>'
+    return circle + _text(x, y+6, words, size=16)
+
+# %% ../nbs/C_drawing.ipynb #c1cd2cde
+def _head(color):
+    "The name of an arrow's head in this colour."
+    return color[1:]   # without the #
+
+def _draw_head(color):
+    "The head itself: a triangle, turned as the line that ends in it."
+    return (f'<marker id="{_head(color)}" viewBox="0 0 8 8" refX="5" refY="4" '
+            f'markerWidth="4" markerHeight="4" orient="auto">'
+            f'<path d="M0 0L8 4L0 8z" fill="{color}"/></marker>')
+
+def _line(color, path):
+    "A line that ends in an arrow's head; `path` in SVG's letters."
+    look = f'fill="none" stroke="{color}" stroke-width="3"'
+    return f'<path d="{path}" {look} marker-end="url(#{_head(color)})"/>'
+
+def _arrow(color, start, end):
+    "A straight arrow between two points."
+    (x1, y1), (x2, y2) = start, end
+    return _line(color, f'M{x1} {y1} L {x2} {y2}')
+
+def _loop(color, x, y):
+    "The arrow from a box around (x, y) back into it."
+    right = x + 90
+    return _line(color, f'M{x+48} {y-8} C {right} {y-60} {right} {y+60} {x+54} {y+9}')
 
 # %% ../nbs/C_drawing.ipynb #828db971
+_TOP, _ROW, _COLUMN = 40, 90, 150   # y of the outputs; from row to row, from column to column
+_FOLDED, _FIRST = 70, 270           # x of the folded network, and of the first token's column
+
 def draw_rnn(n_layers:int=1, # hidden layers, one above the other
              n_steps:int=4, # columns of the unrolled network
              title:str='A recurrent network, folded and unrolled', # for readers who cannot see it
             )->Svg: # shown by a notebook; `.save(path)` writes it
-    "A recurrent network as the article draws it: folded on the left, unrolled over `n_steps` tokens on the right."
-    if n_layers < 1 or n_steps < 1: raise ValueError(f'n_layers={n_layers}, n_steps={n_steps}: expected at least 1 of each')
-    top, gap, step = 40, 90, 150
-    rows = [top + gap*(n_layers - layer) for layer in range(n_layers)]    # y of each layer, the first at the bottom
-    bottom, width = top + gap*(n_layers+1), 210 + step*n_steps
-    def column(x, i):
-        hidden = [_box(x, y, f'hidden {layer}' if n_layers > 1 else 'hidden') for layer, y in enumerate(rows, 1)]
-        up = [bottom-20] + [y-20 for y in rows]
-        down = [y+26 for y in rows] + [top+26]
-        arrows = [_arrow(GREEN if y2 == top+26 else SKY, (x, y1), (x, y2)) for y1, y2 in zip(up, down)]
-        return ''.join(arrows + hidden + [_circle(x, bottom, f'i{i}'), _circle(x, top, f'o{i}')])
-    parts = [column(70, '')]
-    parts += [_arrow(ORANGE, (118, y-8), (160, y-60), (160, y+60), (124, y+9), bend=True) for y in rows]
-    parts.append(_text(178, rows[len(rows)//2] + (gap//2 if n_layers > 1 and n_layers % 2 == 0 else 0) + 8, '=', size=30))
-    for i in range(n_steps):
-        x = 270 + step*i
-        parts.append(column(x, i+1))
-        if i: parts += [_arrow(ORANGE, (x-step+48, y), (x-54, y)) for y in rows]
-    marks = ''.join(f'<marker id="{c[1:]}" viewBox="0 0 8 8" refX="5" refY="4" markerWidth="4" markerHeight="4" orient="auto">'
-                    f'<path d="M0 0L8 4L0 8z" fill="{c}"/></marker>' for c in (GREEN, SKY, ORANGE))
-    return Svg(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {bottom+30}" width="{width}" role="img" '
-               f'font-family="sans-serif"><title>{escape(title)}</title><defs>{marks}</defs>{"".join(parts)}</svg>\n')
+    """A recurrent network as the article draws it: folded on the left, unrolled over `n_steps`
+    tokens on the right."""
+    if n_layers < 1 or n_steps < 1:
+        raise ValueError(f'n_layers={n_layers}, n_steps={n_steps}: expected at least 1 of each')
+    rows = [_TOP + _ROW*i for i in range(n_layers+2)][::-1]   # y of each row, the input's first
+    bottom, *layers, top = rows
+
+    parts = [_column(_FOLDED, rows)]
+    for y in layers: parts.append(_loop(ORANGE, _FOLDED, y))
+    parts.append(_text(_FOLDED+108, (bottom+top)//2 + 8, '=', size=30))
+    for step in range(n_steps):
+        x = _FIRST + _COLUMN*step
+        parts.append(_column(x, rows, step+1))
+        if step == 0: continue
+        for y in layers: parts.append(_arrow(ORANGE, (x-_COLUMN+48, y), (x-54, y)))
+    return _picture(parts, title, width=210 + _COLUMN*n_steps, height=bottom+30)
+
+def _column(x, rows, number=''):
+    "One token: its input, a box for each hidden layer, its output, and the arrows between them."
+    bottom, *layers, top = rows
+    parts = []
+    for below, above in zip(rows, rows[1:]):
+        color = GREEN if above == top else SKY
+        parts.append(_arrow(color, (x, below-20), (x, above+26)))
+    for layer, y in enumerate(layers, 1):
+        name = f'hidden {layer}' if len(layers) > 1 else 'hidden'
+        parts.append(_box(x, y, name))
+    parts.append(_circle(x, bottom, f'i{number}'))
+    parts.append(_circle(x, top, f'o{number}'))
+    return ''.join(parts)
+
+def _picture(parts, title, width, height):
+    "The whole file."
+    heads = ''.join(_draw_head(color) for color in (GREEN, SKY, ORANGE))
+    size = f'viewBox="0 0 {width} {height}" width="{width}"'
+    return Svg(f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+               f'font-family="sans-serif"><title>{escape(title)}</title>'
+               f'<defs>{heads}</defs>{"".join(parts)}</svg>\n')

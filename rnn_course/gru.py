@@ -8,12 +8,12 @@ __all__ = ['GRUCore']
 # %% ../nbs/05_gru.ipynb #4968c6d1
 import torch
 from torch import nn
-from .stateful import LoopCore, copy_weights, init_like_torch, layer_of
+from .stateful import TorchCore, init_like_torch
 
 # %% ../nbs/05_gru.ipynb #092cac19
-class GRUCore(LoopCore):
-    """The gated recurrent unit of Cho et al. (2014), https://arxiv.org/abs/1406.1078, in the form of `nn.GRU`:
-    the reset gate acts after the product with the state's matrix."""
+class GRUCore(TorchCore):
+    """The gated recurrent unit of Cho et al. (2014), https://arxiv.org/abs/1406.1078, in the form
+    of `nn.GRU`: the reset gate acts after the product with the state's matrix."""
     torch_class = nn.GRU
     def __init__(self,
                  n_in:int, # numbers that come in with each token
@@ -24,25 +24,20 @@ class GRUCore(LoopCore):
         self.hidden = nn.Linear(n_hidden, 3*n_hidden) # W_hr, W_hz, W_hn and their biases
         init_like_torch(self)
 
-    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.input(x)   # (B,T,3H), all tokens at once
+    def prepare(self, x:torch.Tensor)->torch.Tensor: return self.input(x)   # (B,T,3H), at once
 
-    def gates(self, x:torch.Tensor, h:torch.Tensor)->tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        "Reset gate, update gate and candidate, each (B,H), from a prepared input (B,3H) and a state (B,H)."
+    def gates(self,
+              x:torch.Tensor, # (B,3H), prepared
+              h:torch.Tensor, # (B,H), the state before the token
+             )->tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        "Reset gate, update gate and candidate, each (B,H)."
         reset_x, update_x, new_x = x.chunk(3, -1)
         reset_h, update_h, new_h = self.hidden(h).chunk(3, -1)
-        reset = torch.sigmoid(reset_x + reset_h)           # r_t
-        update = torch.sigmoid(update_x + update_h)        # z_t
-        return reset, update, torch.tanh(new_x + reset*new_h)   # n_t
+        reset = torch.sigmoid(reset_x + reset_h)       # r_t
+        update = torch.sigmoid(update_x + update_h)    # z_t
+        candidate = torch.tanh(new_x + reset*new_h)    # n_t
+        return reset, update, candidate
 
     def step(self, x:torch.Tensor, h:torch.Tensor)->torch.Tensor:
         _, update, candidate = self.gates(x, h)
-        return candidate + update*(h - candidate)          # (1-z) n + z h
-
-    @classmethod
-    def from_torch(cls,
-                   module:nn.GRU, # whose weights are copied
-                   layer:int|None=None, # which of its layers; may be left out if there is one
-                  )->'GRUCore': # a GRUCore that computes the same thing
-        "The same weights as a layer of an `nn.GRU`."
-        n_in, layer = layer_of(cls, module, layer)
-        return copy_weights(cls(n_in, module.hidden_size), module, layer)
+        return candidate + update*(h - candidate)      # (1-z) n + z h

@@ -8,36 +8,57 @@ __all__ = ['largest_differences']
 # %% ../nbs/03_nn_rnn.ipynb #d6ffba96
 import torch
 from torch import nn
+from .stateful import as_given, as_tuple
 
 # %% ../nbs/03_nn_rnn.ipynb #d6fb01e2
 def largest_differences(ours:nn.Module, # a core written by hand, or several stacked (`cores`)
-              theirs:nn.RNNBase, # PyTorch's module with the same weights
-              x:torch.Tensor, # (B,T,n_in)
-              state:torch.Tensor|tuple|None=None, # as PyTorch's module takes it; None: a fresh start
-             )->dict: # name -> largest absolute difference
-    "Largest differences between two cores that should compute the same: outputs, last state, and gradients of a squared loss."
-    def flat(state): return [] if state is None else list(state) if isinstance(state, tuple) else [state]
-    def leaf(t): return t.detach().clone().requires_grad_()
-    results = []
-    for core in (ours, theirs):
-        inputs = [leaf(x)] + [leaf(s) for s in flat(state)]
-        given = None if state is None else tuple(inputs[1:]) if isinstance(state, tuple) else inputs[1]
-        out, last = core(inputs[0], given)
-        loss = sum(t.pow(2).mean() for t in [out] + flat(last))
-        weights = dict(_their_weights(core) if core is theirs else _our_weights(core))
-        gradients = torch.autograd.grad(loss, inputs + list(weights.values()))
-        names = ['x'] + ['state', 'cell'][:len(inputs)-1] + list(weights)
-        results.append({'out': out, **dict(zip(['last state', 'last cell'], flat(last))), **{f'grad {n}': g for n, g in zip(names, gradients)}})
-    return {name: (a - results[1][name]).abs().max().item() for name, a in results[0].items()}
+                        theirs:nn.RNNBase, # PyTorch's module with the same weights
+                        x:torch.Tensor, # (B,T,n_in)
+                        state:torch.Tensor|tuple|None=None, # as PyTorch takes it; None: zeros
+                       )->dict: # name -> largest absolute difference
+    """Largest differences between two cores that should compute the same: outputs, last state, and
+    gradients of a squared loss."""
+    by_hand = _results(ours, x, state)
+    by_torch = _results(theirs, x, state)
+    return {name: (by_hand[name] - by_torch[name]).abs().max().item() for name in by_hand}
+
+def _results(core, x, state):
+    "What one core computes, by name: outputs, last state, and the gradient of all that went in."
+    x = _leaf(x)
+    if state is not None: state = as_given([_leaf(part) for part in as_tuple(state)])
+    out, last = core(x, state)
+    results = {'out': out, **_named(last, 'last ')}
+    loss = sum(value.pow(2).mean() for value in results.values())
+
+    weights = _their_weights(core) if isinstance(core, nn.RNNBase) else _our_weights(core)
+    went_in = {'x': x, **_named(state), **weights}
+    gradients = torch.autograd.grad(loss, list(went_in.values()))
+    for name, gradient in zip(went_in, gradients): results[f'grad {name}'] = gradient
+    return results
+
+def _leaf(tensor):
+    "A copy with a gradient of its own."
+    return tensor.detach().clone().requires_grad_()
+
+def _named(state, prefix=''):
+    "The tensors of a state by name: the state itself, and the cell of an LSTM."
+    names = (f'{prefix}state', f'{prefix}cell')
+    return dict(zip(names, as_tuple(state) or ()))
 
 def _our_weights(core):
-    for layer, c in enumerate(getattr(core, 'cores', [core])):
-        for part, name in ((c.input, 'ih'), (c.hidden, 'hh')):
-            yield f'W_{name}, layer {layer}', part.weight
-            yield f'b_{name}, layer {layer}', part.bias
+    "Name -> weight, of a core written by hand or of a stack of such."
+    weights = {}
+    for layer, part in enumerate(getattr(core, 'cores', [core])):
+        for name, linear in (('ih', part.input), ('hh', part.hidden)):
+            weights[f'W_{name}, layer {layer}'] = linear.weight
+            weights[f'b_{name}, layer {layer}'] = linear.bias
+    return weights
 
 def _their_weights(module):
+    "The same names -> weights of PyTorch's module."
+    weights = {}
     for layer in range(module.num_layers):
         for name in ('ih', 'hh'):
-            yield f'W_{name}, layer {layer}', getattr(module, f'weight_{name}_l{layer}')
-            yield f'b_{name}, layer {layer}', getattr(module, f'bias_{name}_l{layer}')
+            weights[f'W_{name}, layer {layer}'] = getattr(module, f'weight_{name}_l{layer}')
+            weights[f'b_{name}, layer {layer}'] = getattr(module, f'bias_{name}_l{layer}')
+    return weights

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['lock', 'replace_file', 'check_folder', 'stop_with_parent', 'read_record', 'versions', 'one_thread', 'keep_record',
-           'compare', 'course_folder']
+           'cache_folder', 'remember', 'compare', 'course_folder']
 
 # %% ../nbs/B_records.ipynb #4f841786
 import csv, io, os, platform, threading, time
@@ -83,7 +83,7 @@ def check_folder(folder:str|Path)->None: # made if it is not there
         raise OSError(e.errno, why, str(folder)) from None
 
 # %% ../nbs/B_records.ipynb #6140810d
-_watching = set()
+_watching: set[int] = set()
 
 def stop_with_parent(parent:int, # the process that a worker works for
                     )->None:
@@ -122,14 +122,14 @@ def read_record(path:str|Path, # the CSV file
     if not whole or table[names].isna().any(axis=None): _refuse(path, 'a row is cut off')
     return table
 
-# %% ../nbs/B_records.ipynb #ee9b8c13
+# %% ../nbs/B_records.ipynb #d808dbab
 def versions()->dict:
     "Versions and machine, for the record."
     installed = {name: metadata.version(name).split('+')[0] for name in ('torch', 'fastai')}
     return dict(**installed, python=platform.python_version(),
                 machine=f'{platform.system()} {platform.machine()}')
 
-# %% ../nbs/B_records.ipynb #204f14d8
+# %% ../nbs/B_records.ipynb #cd90296c
 @contextmanager
 def one_thread()->Iterator[None]:
     """PyTorch on one thread inside, and on as many as before after it: for tensors so small that
@@ -198,13 +198,13 @@ def keep_record(path:str|Path, # the CSV file; made, with its folder, if it is n
                )->'pd.DataFrame': # the rows of all `keys`, in their order
     """Make the runs that are not on record yet, and add each to the record as it finishes.
 
-    Interrupt or kill it at any moment, call it again, and it goes on where it was. With `again`, new
-    rows are kept in a file of their own until all are there: interrupted, the record is as it was.
-    The runs are made in processes of this machine, or where `joblib.parallel_config` says.
+    Interrupt or kill it at any moment, call it again, and it goes on where it was. With `again`,
+    new rows are kept in a file of their own until all are there: interrupted, the record is as it
+    was. The runs are made in processes of this machine, or where `joblib.parallel_config` says.
 
     OSError if the record cannot be written, another process is writing it, or a worker broke down;
-    ValueError if the file is something else. Whatever happens, the file is left as it was after the
-    last run that finished."""
+    ValueError if the file is something else. Whatever happens, the file is left as it was after
+    the last run that finished."""
     import pandas as pd
     if n_jobs is not None: check_whole('n_jobs', n_jobs)
     if not keys: raise ValueError('keys=[]: expected at least one run')
@@ -217,7 +217,7 @@ def keep_record(path:str|Path, # the CSV file; made, with its folder, if it is n
             todo = _missing(path, wanted)   # again: another process may have finished some
             with closing(_finished(path, run, todo, n_jobs)) as runs:
                 for rows in runs: _append(path, rows, names)
-    table = read_record(path, names)
+    table = pd.DataFrame(read_record(path, names))
     return wanted.merge(table, how='left', on=names)[list(table.columns)]
 
 def _replace_rows(path, run, keys, names, n_jobs):
@@ -230,7 +230,39 @@ def _replace_rows(path, run, keys, names, n_jobs):
         _write_record(path, both.drop_duplicates(names), names)   # the first of two stays
     anew.unlink()
 
-# %% ../nbs/B_records.ipynb #17fde3e7
+# %% ../nbs/B_records.ipynb #b93660fe
+def cache_folder()->Path|None:
+    """Where networks are kept that this machine has trained: `~/.cache/rnn_course`, or what the
+    environment variable RNN_COURSE_CACHE says; None if it says `off`."""
+    said = os.environ.get('RNN_COURSE_CACHE')
+    if said == 'off': return None
+    return Path(said or Path.home()/'.cache'/'rnn_course')
+
+def _code()->str:
+    "A fingerprint of the package's code."
+    import rnn_course
+    found = sha256()
+    for path in sorted(Path(rnn_course.__file__).parent.glob('*.py')):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+def _made(key, make): return make()
+
+def remember(key:dict, # what tells it from others
+             make:Callable, # () -> something that can be pickled
+            )->tuple[Any, bool]: # that, and whether it was made before
+    "What `make` returns, made once a machine, for one version of the code and of the libraries."
+    from joblib import Memory
+    folder = cache_folder()
+    if folder is None: return make(), False
+    key = {**key, **versions(), 'code': _code()}
+    made = Memory(folder, verbose=0).cache(_made, ignore=['make'])
+    name = sha256(repr(sorted(key.items())).encode()).hexdigest()[:16]
+    with lock(folder/name, wait=3600):   # who comes second waits, instead of making it too
+        known = made.check_call_in_cache(key, make)
+        return made(key, make), known
+
+# %% ../nbs/B_records.ipynb #e36596b4
 def compare(first:Any, # accuracies of one way, 0 to 1, one a seed
             second:Any, # of the other
            )->dict: # difference and standard error in points, chance, verdict

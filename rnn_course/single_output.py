@@ -6,16 +6,17 @@
 __all__ = ['SingleOutputLM']
 
 # %% ../nbs/01_single_output.ipynb #d060ae09
-import torch, torch.nn.functional as F
+import torch
+import torch.nn.functional as F
 from torch import nn
-from .data import check_ids, check_whole
+from .checks import check_ids, check_whole
 
 # %% ../nbs/01_single_output.ipynb #7c514d54
 class SingleOutputLM(nn.Module):
     """Reads a window of tokens and predicts the one that follows: ids (B,T) to logits (B,V).
 
-    The article's Model1. One input, one hidden and one output layer, used again for every token; BatchNorm after each
-    step. The state begins at zero in every window."""
+    The article's Model1. One input, one hidden and one output layer, used again for every token;
+    BatchNorm after each step. The state begins at zero in every window."""
     def __init__(self,
                  vocab_size:int, # V, tokens in the vocabulary
                  n_hidden:int=64, # H, numbers in the hidden state
@@ -23,14 +24,15 @@ class SingleOutputLM(nn.Module):
                 ):
         super().__init__()
         self.vocab_size = check_whole('vocab_size', vocab_size)
-        check_whole('n_hidden', n_hidden); check_whole('n_emb', n_emb)
-        self.embedding = nn.Embedding(vocab_size, n_emb)
+        check_whole('n_hidden', n_hidden)
+        self.embedding = nn.Embedding(vocab_size, check_whole('n_emb', n_emb))
         self.input = nn.Linear(n_emb, n_hidden)
         self.hidden = nn.Linear(n_hidden, n_hidden)
         self.norm = nn.BatchNorm1d(n_hidden)
         self.output = nn.Linear(n_hidden, vocab_size)
 
-    def states(self, ids:torch.Tensor # (B,T)
+    def states(self,
+               ids:torch.Tensor, # (B,T)
               )->list: # T tensors (B,H), the state after each token
         "The hidden state after each token of the window."
         check_ids(ids, self.vocab_size)
@@ -42,4 +44,5 @@ class SingleOutputLM(nn.Module):
             after.append(h)
         return after
 
-    def forward(self, ids:torch.Tensor)->torch.Tensor: return self.output(self.states(ids)[-1])   # (B,T) -> (B,V)
+    def forward(self, ids:torch.Tensor)->torch.Tensor:   # (B,T) -> (B,V)
+        return self.output(self.states(ids)[-1])

@@ -1,5 +1,6 @@
-"""What the tests share: the notebooks, and a copy of the project to try things in."""
+"""What the tests share: the modules, the notebooks, and a copy of the project to try things in."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -7,31 +8,59 @@ from pathlib import Path
 
 import pytest
 
-signal.signal(signal.SIGINT, signal.default_int_handler)   # started in the background, a shell has us ignore Ctrl-C; some tests press it
+# started in the background, a shell has us ignore Ctrl-C; some tests press it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 BIN = Path(sys.executable).parent
-NOTEBOOKS = sorted(p for p in NBS.rglob('*.ipynb') if '.ipynb_checkpoints' not in p.parts and not p.name.startswith('_'))
+
+# In their order: a module may import those before it.
+MODULES = [
+    'checks', 'records', 'drawing', 'data', 'learner', 'training',
+    'single_output', 'stateful', 'frames', 'nn_rnn', 'deep', 'gru', 'recipes', 'lstm',
+    'gradients', 'ceiling', 'counting', 'adapt', 'regularise', 'bench',
+    'saving', 'pocket', 'cli',
+]
+
+
+def is_of_the_course(path):
+    "Neither a copy that Jupyter keeps, nor one that nbdev leaves out."
+    return '.ipynb_checkpoints' not in path.parts and not path.name.startswith('_')
+
+
+def label(path):
+    "How a notebook is called in the name of a test."
+    return path.relative_to(NBS).as_posix()
+
+
+NOTEBOOKS = sorted(path for path in NBS.rglob('*.ipynb') if is_of_the_course(path))
+CHAPTERS = [path for path in NOTEBOOKS if path.parent == NBS and re.match(r'\d\d_', path.name)]
+APPENDICES = [path for path in NOTEBOOKS if path.parent == NBS and re.match('[A-Z]_', path.name)]
+every_notebook = pytest.mark.parametrize('path', NOTEBOOKS, ids=label)
 
 
 def run(*args, cwd=ROOT, env=None, timeout=900, check=True):
     "Run a command and return the finished process, with its output on failure."
-    done = subprocess.run([str(a) for a in args], cwd=cwd, env={**os.environ, **(env or {})}, timeout=timeout, capture_output=True, text=True)
-    assert not check or done.returncode == 0, f'{args} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
+    command = [str(arg) for arg in args]
+    env = {**os.environ, **(env or {})}
+    done = subprocess.run(command, cwd=cwd, env=env, timeout=timeout, capture_output=True, text=True)
+    output = f'{done.stdout[-3000:]}\n{done.stderr[-3000:]}'
+    assert not check or done.returncode == 0, f'{args} ended with {done.returncode}\n{output}'
     return done
 
 
 def python(code, cwd=ROOT, env=None, **kwargs):
     "Run `code` in a fresh Python that finds the package in this checkout."
-    return run(sys.executable, '-W', 'ignore', '-c', code, cwd=cwd, env={'PYTHONPATH': str(ROOT), **(env or {})}, **kwargs)
+    env = {'PYTHONPATH': str(ROOT), **(env or {})}
+    return run(sys.executable, '-W', 'ignore', '-c', code, cwd=cwd, env=env, **kwargs)
 
 
 @pytest.fixture
 def project(tmp_path):
     "A copy of the project as git sees it: tracked files and new ones that are not ignored."
-    files = run('git', 'ls-files', '-co', '--exclude-standard').stdout.split('\n')
-    for name in filter(None, files):
+    files = run('git', 'ls-files', '-co', '--exclude-standard').stdout.splitlines()
+    for name in files:
         if not (ROOT/name).is_file(): continue
         (tmp_path/name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path/name).write_bytes((ROOT/name).read_bytes())

@@ -15,21 +15,38 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def directives(cell):
     "The `#| ...` lines at the top of a code cell, without spaces."
-    return [line.replace(' ', '') for line in cell.source.splitlines() if line.startswith('#|')] if cell.cell_type == 'code' else []
+    if cell.cell_type != 'code': return []
+    return [line.replace(' ', '') for line in cell.source.splitlines() if line.startswith('#|')]
+
+
+def tags(cell):
+    "What is to be removed of a cell."
+    marks = directives(cell)
+    found = []
+    if '#|hide' in marks: found.append('drop')
+    if '#|echo:false' in marks: found.append('no-input')
+    return found
+
+
+def seen_from_above(link):
+    "A link to a file beside index.ipynb, as it is written in the project's folder; any other link as it is."
+    target = link[1]
+    beside = target and (ROOT/'nbs'/target).exists()
+    return f'](nbs/{target})' if beside else link[0]
 
 
 def readme():
     "The text of README.md."
     nb = nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4)
-    for cell in nb.cells:
-        marks = directives(cell)
-        cell.metadata['tags'] = ['drop'] * ('#|hide' in marks) + ['no-input'] * ('#|echo:false' in marks)
-    remover = TagRemovePreprocessor(enabled=True, remove_cell_tags={'drop'}, remove_input_tags={'no-input'})
+    for cell in nb.cells: cell.metadata['tags'] = tags(cell)
+    remove = dict(remove_cell_tags={'drop'}, remove_input_tags={'no-input'})
+    remover = TagRemovePreprocessor(enabled=True, **remove)
     text, _ = MarkdownExporter(preprocessors=[remover]).from_notebook_node(nb)
     # links and pictures are seen from nbs/ in the notebook, from the project's folder in README
     text = text.replace('](../', '](')
-    text = re.sub(r'\]\(((?:solutions/)?[^():/]*)\)', lambda m: f'](nbs/{m[1]})' if (ROOT/'nbs'/m[1]).exists() and m[1] else m[0], text)
-    text = re.sub(r'^```\n(?:#\|.*\n)+', '```python\n', text, flags=re.M)   # code cells, without their directives
+    text = re.sub(r'\]\(((?:solutions/)?[^():/]*)\)', seen_from_above, text)
+    # code cells, without their directives
+    text = re.sub(r'^```\n(?:#\|.*\n)+', '```python\n', text, flags=re.M)
     return re.sub(r'\n{3,}', '\n\n', text).strip() + '\n'
 
 
