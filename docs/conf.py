@@ -12,6 +12,8 @@ language = 'en'
 extensions = ['myst_nb', 'sphinx.ext.mathjax', 'sphinx_copybutton']
 nb_execution_mode = 'off'   # what is committed is what is shown
 nb_merge_streams = True
+nb_code_prompt_show = 'Show code'   # where a cell is folded
+nb_code_prompt_hide = 'Hide code'
 myst_enable_extensions = ['dollarmath', 'attrs_block', 'colon_fence']
 myst_heading_anchors = 4
 add_module_names = False
@@ -25,7 +27,9 @@ html_static_path = ['static']
 html_css_files = ['course.css']
 html_js_files = ['course.js']
 html_theme_options = {'top_of_page_buttons': []}
-html_show_sourcelink = html_copy_source = html_domain_indices = False
+html_show_sourcelink = False
+html_copy_source = False
+html_domain_indices = False
 html_show_search_summary = False   # it would fetch the pages, which a browser refuses for files
 mathjax_path = 'mathjax/tex-svg-full.js'
 copybutton_selector = '.cell_input div.highlight pre, article > section div:not(.output) > div.highlight pre'
@@ -33,7 +37,8 @@ copybutton_selector = '.cell_input div.highlight pre, article > section div:not(
 
 def say_level(app, page, template, context, doctree):
     "The sidebar's captions are headings that do not say of what level."
-    context['furo_navigation_tree'] = context['furo_navigation_tree'].replace('role="heading"', 'role="heading" aria-level="2"')
+    tree = context['furo_navigation_tree']
+    context['furo_navigation_tree'] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
 def setup(app):

@@ -47,7 +47,8 @@ def read_prompt(prompt:str|Iterable[str], # a string of words, or a list of toke
     not in the vocabulary."""
     return vocab.encode(split_prompt(prompt))[None]
 
-def as_prompt(numbers:Iterable[int])->str: # whole numbers from 1 to 9,999
+def as_prompt(numbers:Iterable[int], # whole numbers from 1 to 9,999
+             )->str:
     "Numbers as a prompt: spelled, and with a comma after each."
     return ' , '.join(spell(n) for n in numbers) + ' ,'
 

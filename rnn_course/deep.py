@@ -49,7 +49,7 @@ class StackedCore(nn.Module):
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state:Any=None, # (L,B,H), or a pair of such; None: zeros
+                state:torch.Tensor|tuple|None=None, # (L,B,H), or a pair of such; None: zeros
                )->tuple[torch.Tensor, Any]: # (B,T,H), what the top layer puts out; the last state
         check_state(state, (self.num_layers, len(x), self.hidden_size), parts=None)
         states = []

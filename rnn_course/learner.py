@@ -77,7 +77,7 @@ def listens(cb:Callback, event:str)->bool:
     "Does a callback want to hear of an event?"
     return hasattr(type(cb), event) or event in vars(cb) or event == 'after_fit'
 
-# %% ../nbs/D_learner.ipynb #8f7ba8e1
+# %% ../nbs/D_learner.ipynb #c4d0e7a1
 class StopOnNaN(Callback):
     "Raise FloatingPointError as soon as an epoch's training loss is not finite."
     def after_train(self)->None:

@@ -43,7 +43,7 @@ def _leaf(tensor):
 def _named(state, prefix=''):
     "The tensors of a state by name: the state itself, and the cell of an LSTM."
     names = (f'{prefix}state', f'{prefix}cell')
-    return dict(zip(names, as_tuple(state) or ()))
+    return {} if state is None else dict(zip(names, as_tuple(state)))
 
 def _our_weights(core):
     "Name -> weight, of a core written by hand or of a stack of such."

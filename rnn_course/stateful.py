@@ -104,7 +104,7 @@ class LoopCore(nn.Module):
 
     def states(self,
                prepared:torch.Tensor, # (B,T,any), what `prepare` returned
-               state:Any=None, # (1,B,H), or a tuple of such; None: zeros
+               state:torch.Tensor|tuple|None=None, # (1,B,H), or a tuple of such; None: zeros
               )->Iterator[tuple]:
         "Yield the state after each token, a tuple of tensors (B,H): the loop of all cores."
         zeros = prepared.new_zeros(len(prepared), self.hidden_size)
@@ -116,7 +116,7 @@ class LoopCore(nn.Module):
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
-                state:Any=None, # (1,B,H), or a pair of such in an LSTM; None: zeros
+                state:torch.Tensor|tuple|None=None, # (1,B,H), or a pair in an LSTM; None: zeros
                )->tuple[torch.Tensor, Any]: # (B,T,H), one output a token; the last state
         check_inputs(x, self.input_size)
         check_state(state, (1, len(x), self.hidden_size), self.n_states)

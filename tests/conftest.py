@@ -17,8 +17,8 @@ BIN = Path(sys.executable).parent
 
 # In their order: a module may import those before it.
 MODULES = [
-    'checks', 'records', 'drawing', 'data', 'learner', 'training',
-    'single_output', 'stateful', 'frames', 'nn_rnn', 'deep', 'gru', 'recipes', 'lstm',
+    'checks', 'records', 'drawing', 'data', 'single_output', 'stateful', 'frames',
+    'learner', 'training', 'nn_rnn', 'deep', 'gru', 'recipes', 'lstm',
     'gradients', 'ceiling', 'counting', 'adapt', 'regularise', 'bench',
     'saving', 'pocket', 'cli',
 ]
@@ -37,6 +37,27 @@ def label(path):
 NOTEBOOKS = sorted(path for path in NBS.rglob('*.ipynb') if is_of_the_course(path))
 CHAPTERS = [path for path in NOTEBOOKS if path.parent == NBS and re.match(r'\d\d_', path.name)]
 APPENDICES = [path for path in NOTEBOOKS if path.parent == NBS and re.match('[A-Z]_', path.name)]
+
+# The tests that `--quick` picks: what everything else stands on, in seconds.
+QUICK = ('test_bad_input.py', 'test_records.py', 'test_parity.py', 'test_house.py', 'test_commands.py',
+         'test_notebooks.py::test_notebook[A_checks.ipynb]')
+
+
+def pytest_addoption(parser):
+    parser.addoption('--quick', action='store_true', help='only the tests of what everything else stands on')
+
+
+def pytest_configure(config):
+    if config.getoption('quick'): os.environ['RNN_COURSE_QUICK'] = '1'   # fewer random shapes
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption('quick'): return
+    wanted = [item for item in items if item.nodeid.removeprefix('tests/').startswith(QUICK)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    items[:] = wanted
+
+
 every_notebook = pytest.mark.parametrize('path', NOTEBOOKS, ids=label)
 
 

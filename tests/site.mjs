@@ -102,7 +102,7 @@ async function copy() {
   const seen = {errors: [], outside: []}
   const tab = await open('05_gru.html', seen)
   await tab.evaluate(() => document.addEventListener('copy', () => { window.copied = getSelection().toString() || document.activeElement.value }, true))
-  const cell = tab.locator('.cell_input:has(.copybtn)').first()
+  const cell = tab.locator('.cell > .cell_input:has(.copybtn)').first()
   await cell.hover()
   await cell.locator('.copybtn').click()
   seen.code = await cell.locator('pre').innerText()

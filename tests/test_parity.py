@@ -1,4 +1,6 @@
 """The hand-written cores against PyTorch's, over random shapes: outputs, last states and all gradients."""
+import os
+
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
@@ -11,6 +13,7 @@ from rnn_course.nn_rnn import largest_differences
 from rnn_course.stateful import ElmanCore
 
 torch.set_num_threads(1)
+FEW = 8 if 'RNN_COURSE_QUICK' in os.environ else None
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 SHAPES = dict(
     batch=st.integers(1, 8),
@@ -55,14 +58,14 @@ def largest_difference(kind, batch, tokens, n_in, n_hidden, layers, seed, with_s
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=FEW or 120, deadline=None, derandomize=True)
 @given(**SHAPES)
 def test_one_layer(kind, dtype, layers, **shape):
     assert largest_difference(kind, layers=1, dtype=dtype, stacked=False, **shape) < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=FEW or 100, deadline=None, derandomize=True)
 @given(**SHAPES)
 def test_stacked(kind, dtype, **shape):
     assert largest_difference(kind, dtype=dtype, **shape) < TOLERANCE[dtype]

@@ -7,30 +7,44 @@ import re
 import shutil
 import sys
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from conftest import NBS, NOTEBOOKS, ROOT, run
+from conftest import APPENDICES, CHAPTERS, NBS, NOTEBOOKS, ROOT, run
 from filelock import FileLock
 
 NODE_MODULES = Path(sys.prefix)/'node'/'node_modules'
-CHROMIUM = os.environ.get('CHROMIUM') or next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
-CHAPTERS = [p for p in NOTEBOOKS if p.parent == NBS and p.stem != 'index']
-WITH_EXERCISES = [p for p in CHAPTERS if (NBS/'solutions'/p.name).exists()]
+BROWSERS = filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome')))
+CHROMIUM = os.environ.get('CHROMIUM') or next(BROWSERS, None)
+MODULES = sorted((ROOT/'rnn_course').glob('[!_]*.py'))
+FOLDED = '<details class="admonition hide above-input">'
 
 
 def need(there, missing):
     "Skip without what is missing, and say how to get it; where CI is set, fail."
-    if not there: (pytest.fail if 'CI' in os.environ else pytest.skip)(missing)
+    if there:
+        return
+    if 'CI' in os.environ:
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def need_site():
+    installed = [importlib.util.find_spec(name) for name in ('furo', 'griffe')]
+    there = all(installed) and (NODE_MODULES/'mathjax').exists()
+    need(there, 'what the site is built with is missing: make site-env')
 
 
 @pytest.fixture(scope='module')
 def shared(tmp_path_factory):
     "A folder that all workers of a run share: who comes first builds, the others wait."
     folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder)/'site'
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        folder = folder.parent
+    folder = folder/'site'
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -38,12 +52,13 @@ def shared(tmp_path_factory):
 @pytest.fixture(scope='module')
 def site(shared):
     "The site, built anew."
-    need(importlib.util.find_spec('furo') and (NODE_MODULES/'mathjax').exists(), 'what the site is built with is missing: make site-env')
+    need_site()
     with FileLock(shared/'lock'):
         said = shared/'said.txt'
         if not said.exists():
             done = run(sys.executable, 'docs/make.py', shared, check=False)
-            said.write_text(done.stdout + done.stderr + ('' if done.returncode == 0 else f'ended with {done.returncode}'), encoding='utf-8')
+            ended = '' if done.returncode == 0 else f'ended with {done.returncode}'
+            said.write_text(done.stdout + done.stderr + ended, encoding='utf-8')
     assert not text(said), text(said)[-3000:]
     return shared/'site'
 
@@ -51,12 +66,23 @@ def site(shared):
 @pytest.fixture(scope='module')
 def seen(site, shared):
     "What tests/site.mjs saw of every page."
-    need(shutil.which('node') and (NODE_MODULES/'playwright-core').exists(), 'node or what it drives a browser with is missing: install Node.js, then make site-env')
-    need(CHROMIUM, "Chromium is missing: apt-get install chromium, or name another browser of its kind, CHROMIUM='/path/to/it'")
+    node = shutil.which('node') and (NODE_MODULES/'playwright-core').exists()
+    need(node, 'node or what it drives a browser with is missing: install Node.js, then make site-env')
+    need(CHROMIUM, "Chromium is missing: apt-get install chromium, or name its like, CHROMIUM='/path/to/it'")
     with FileLock(shared/'lock'):
         said = shared/'seen.json'
-        if not said.exists(): said.write_text(run('node', ROOT/'tests'/'site.mjs', site, NODE_MODULES, CHROMIUM, timeout=1800).stdout, encoding='utf-8')
+        if not said.exists():
+            done = run('node', ROOT/'tests'/'site.mjs', site, NODE_MODULES, CHROMIUM, timeout=1800)
+            said.write_text(done.stdout, encoding='utf-8')
     return json.loads(text(said))
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    "The module docs/stage.py."
+    need_site()
+    monkeypatch.syspath_prepend(ROOT/'docs')
+    return importlib.import_module('stage')
 
 
 class Page(HTMLParser):
@@ -64,92 +90,173 @@ class Page(HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.ids, self.links, self.images, self.loads, self.rel = set(), [], [], [], {}
-        self.feed(path.read_text(encoding='utf-8'))
+        self.feed(text(path))
 
     def handle_starttag(self, tag, attrs):
-        a = dict(attrs)
-        if 'id' in a: self.ids.add(a['id'])
-        if tag == 'a' and 'href' in a: self.links.append(a['href'])
-        if tag == 'img': self.images.append((a['src'], a.get('alt') or ''))
-        if tag == 'link' and a.get('rel') in ('next', 'prev'): self.rel[a['rel']] = a['href']
-        self.loads += [a[key] for key in ('src', 'srcset', 'poster', *['href'] * (tag == 'link')) if key in a]
+        found = dict(attrs)
+        if 'id' in found:
+            self.ids.add(found['id'])
+        if tag == 'a' and 'href' in found:
+            self.links.append(found['href'])
+        if tag == 'img':
+            self.images.append((found['src'], found.get('alt') or ''))
+        if tag == 'link':
+            self.loads.append(found['href'])
+            self.rel[found.get('rel')] = found['href']
+        self.loads += [found[key] for key in ('src', 'srcset', 'poster') if key in found]
 
 
 @cache
-def page(path): return Page(path)
+def page(path):
+    return Page(path)
 
 
-def pages(site): return sorted(site.rglob('*.html'))
-def text(path): return path.read_text(encoding='utf-8')
+def pages(site):
+    return sorted(site.rglob('*.html'))
+
+
+def text(path):
+    return path.read_text(encoding='utf-8')
+
+
+def shown(path):
+    "The words of a page, without its tags."
+    return unescape(re.sub(r'<[^>]+>', '', text(path)))
+
+
+def built(site, notebook):
+    "The page of a notebook."
+    return site/notebook.relative_to(NBS).with_suffix('.html')
 
 
 def test_every_notebook_and_module_has_a_page(site):
-    expected = {p.relative_to(NBS).with_suffix('.html').as_posix() for p in NOTEBOOKS} | {'solutions/index.html', 'api/index.html', 'genindex.html', 'search.html'}
-    expected |= {f'api/{p.stem}.html' for p in (ROOT/'rnn_course').glob('[!_]*.py')}
-    assert {p.relative_to(site).as_posix() for p in pages(site)} == expected
+    expected = {'solutions/index.html', 'api/index.html', 'genindex.html', 'search.html'}
+    expected |= {path.relative_to(NBS).with_suffix('.html').as_posix() for path in NOTEBOOKS}
+    expected |= {f'api/{path.stem}.html' for path in MODULES}
+    assert {path.relative_to(site).as_posix() for path in pages(site)} == expected
+
+
+def leads_somewhere(path, target):
+    "Whether a link on the page `path` has a file and a place in it to lead to; other sites are not tried."
+    parts = urlsplit(target)
+    if parts.scheme in ('https', 'data', 'mailto'):
+        return True
+    there = (path.parent/unquote(parts.path)).resolve() if parts.path else path
+    if not there.is_file():
+        return False
+    return there.suffix != '.html' or not parts.fragment or unquote(parts.fragment) in page(there).ids
 
 
 def test_links_and_pictures_lead_somewhere(site):
-    lost = []
-    for path in pages(site):
-        for target in {*page(path).links, *page(path).loads}:
-            parts = urlsplit(target)
-            if parts.scheme in ('https', 'data', 'mailto'): continue
-            there = (path.parent/unquote(parts.path)).resolve() if parts.path else path
-            if not there.is_file(): lost.append(f'{path.name}: {target}')
-            elif parts.fragment and there.suffix == '.html' and unquote(parts.fragment) not in page(there).ids: lost.append(f'{path.name}: {target}, no such place')
-    assert not lost
+    targets = [(path, target) for path in pages(site) for target in {*page(path).links, *page(path).loads}]
+    assert len(targets) > 1000
+    assert not [f'{path.name}: {target}' for path, target in targets if not leads_somewhere(path, target)]
 
 
 def test_nothing_is_loaded_from_elsewhere(site):
-    for path in pages(site): assert not [x for x in page(path).loads if re.match(r'\w+:|//', x) and not x.startswith('data:')], path.name
-    for path in site.rglob('*.css'): assert not re.search(r'(?:url\(|@import)\s*["\']?(?:https?:)?//', text(path)), path.name
+    for path in pages(site):
+        outside = [target for target in page(path).loads if re.match(r'(?!data:)\w+:|//', target)]
+        assert not outside, path.name
+    for path in site.rglob('*.css'):
+        assert not re.search(r'(?:url\(|@import)\s*["\']?(?:https?:)?//', text(path)), path.name
 
 
 def test_every_picture_says_what_it_shows(site):
-    described = [(path.name, src, alt) for path in pages(site) for src, alt in page(path).images]
+    described = [(path.name, source, alt) for path in pages(site) for source, alt in page(path).images]
     assert len(described) > 80
-    assert not [d for d in described if len(d[2].split()) < 3 or re.search(r'\.(png|svg)', d[2])]
-    told = {alt for name, src, alt in described if name == '09_ceiling.html'}
+    assert not [found for found in described if len(found[2].split()) < 3]
+    assert not [found for found in described if re.search(r'\.(png|svg)', found[2])]
+    told = {alt for name, _, alt in described if name == '09_ceiling.html'}
     assert any('Seven tokens of context hold the whole answer' in alt for alt in told)
 
 
+@pytest.mark.parametrize('code', [
+    "finish(ax, 'It falls', 'step', 'loss', legend=True)",
+    "finish(ax, 'It falls', xlabel='step', ylabel='loss')",
+    "ax.set(title='It falls', xlabel='step', ylabel='loss')",
+    "ax.set_title('It falls')\nax.set_xlabel('step')\nax.set_ylabel('loss')"])
+def test_a_plot_is_described_by_its_title_and_axes(stage, code):
+    assert stage.alt_text(code, before='') == 'Plot, loss over step: It falls'
+
+
+def test_a_plot_without_a_title_is_described_by_the_text_above_it(stage):
+    alt = stage.alt_text('finish(ax, title)', before='One. Here is **how far** it gets:')
+    assert alt == 'Plot: Here is how far it gets'
+
+
 def test_chapters_follow_each_other(site):
-    for before, after in zip(WITH_EXERCISES, WITH_EXERCISES[1:]):
-        assert page(site/f'{before.stem}.html').rel['next'] == f'{after.stem}.html'
-        assert page(site/f'{after.stem}.html').rel['prev'] == f'{before.stem}.html'
-    assert page(site/'index.html').rel['next'] == f'{WITH_EXERCISES[0].stem}.html'
+    "From the front page through the chapters and then the appendices."
+    order = [NBS/'index.ipynb', *CHAPTERS, *APPENDICES]
+    for before, after in zip(order, order[1:]):
+        assert page(built(site, before)).rel['next'] == f'{after.stem}.html'
+        assert page(built(site, after)).rel['prev'] == f'{before.stem}.html'
+
+
+def test_the_sidebar_tells_chapters_from_appendices(site):
+    part = r'<span class="caption-text">(\w+)</span></p>\s*<ul(.*?)</ul>'
+    found = re.findall(part, text(site/'index.html'), re.S)
+    listed = {caption: re.findall(r'href="(\w+)\.html"', links) for caption, links in found}
+    assert listed['Chapters'] == [path.stem for path in CHAPTERS]
+    assert listed['Appendices'] == [path.stem for path in APPENDICES]
 
 
 def test_code_is_shown_and_bookkeeping_is_not(site):
     for path in NOTEBOOKS:
-        shown = re.sub(r'<[^>]+>', '', text(site/path.relative_to(NBS).with_suffix('.html')))
-        assert not re.search(r'#\s*\|', shown) and 'set_num_threads(1)   #' not in shown and 'google.colab' not in shown, path.name
+        words = shown(built(site, path))
+        assert not re.search(r'#\s*\|', words), path.name
+        assert 'set_num_threads(1)   #' not in words and 'google.colab' not in words, path.name
     gru = text(site/'05_gru.html')
-    assert 'GRUCore</span><span class="p">(' in gru                       # exported code
-    assert '<progress' not in gru and 'class="fastprogress"' in gru       # the table of the epochs, nothing of the bar
+    assert 'GRUCore</span><span class="p">(' in gru                   # exported code
+    assert '<progress' not in gru and 'class="fastprogress"' in gru   # the table of the epochs, no bar
     assert 'href="api/gru.html#rnn_course.gru.GRUCore"' in gru
 
 
-def test_the_api_has_every_name_and_says_where_it_is_explained(site):
-    for path in (ROOT/'rnn_course').glob('[!_]*.py'):
-        here, tree = site/'api'/f'{path.stem}.html', ast.parse(text(path))
-        notebook = re.search(r'File to edit: \.\./nbs/(\w+)\.ipynb', text(path))[1]
-        exported = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], 'id', '') == '__all__')
-        for name in exported:
-            assert f'rnn_course.{path.stem}.{name}' in page(here).ids
-            entry = text(here).split(f'id="rnn_course.{path.stem}.{name}"')[1]
-            explained, source = re.search(r'Explained in <a [^>]*href="([^"]+)".*?<a [^>]*href="([^"]+)">source', entry, re.S).groups()
-            assert explained.startswith(f'../{notebook}.html#cell-'), name
-            first = int(re.search(r'#L(\d+)', source)[1])
-            assert name in '\n'.join(text(path).split('\n')[first-1:first+3]), source
-    shown = re.sub(r'<[^>]+>', '', text(site/'api'/'gru.html'))
-    assert 'n_in:int: numbers that come in with each token' in shown and 'returns: a GRUCore that computes the same thing' in shown
+def test_a_cell_with_hidden_source_is_folded(site, stage):
+    for path in NOTEBOOKS:
+        hidden = [stage.source(cell) for cell in stage.read(path)['cells'] if stage.is_folded(cell)]
+        staged = [code for code in hidden if not stage.is_bookkeeping(code)]
+        assert text(built(site, path)).count(FOLDED) == len(staged), path.name
+
+
+def test_folding_keeps_the_code(stage):
+    cell = {'cell_type': 'code', 'id': 'a', 'metadata': {'jupyter': {'source_hidden': True}}, 'outputs': [],
+            'source': '#| eval: false\n1 + 1'}
+    staged, = stage.stage_code('05_gru.ipynb', cell, before='')
+    assert staged['source'] == '1 + 1' and staged['metadata']['tags'] == ['hide-input']
+    hidden = {**cell, 'source': '#| hide\n1 + 1'}
+    assert stage.stage_code('05_gru.ipynb', hidden, before='') == []
+
+
+def exports(path):
+    "The names that a module exports."
+    listed, = [node.value for node in ast.parse(text(path)).body
+               if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '__all__']
+    return ast.literal_eval(listed)
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: path.stem)
+def test_the_api_has_every_name_and_says_where_it_is_explained(site, path):
+    here, lines = site/'api'/f'{path.stem}.html', text(path).splitlines()
+    notebook = re.search(r'File to edit: \.\./nbs/(\w+)\.ipynb', text(path))[1]
+    where = re.compile(r'Explained in <a [^>]*href="([^"]+)".*?<a [^>]*href="[^"]+#L(\d+)-L\d+">source', re.S)
+    for name in exports(path):
+        assert f'rnn_course.{path.stem}.{name}' in page(here).ids
+        entry = text(here).split(f'id="rnn_course.{path.stem}.{name}"')[1]
+        explained, first = where.search(entry).groups()
+        assert explained.startswith(f'../{notebook}.html#cell-'), name
+        first = int(first)
+        assert name in '\n'.join(lines[first-1:first+3]), f'{name}: not in line {first}'
+
+
+def test_the_api_has_the_comments_beside_parameters(site):
+    assert 'n_in:int: numbers that come in with each token' in shown(site/'api'/'gru.html')
+    assert 'returns: one spelled number a line' in shown(site/'api'/'data.html')
 
 
 def test_pages_load_without_errors_and_outside_requests(seen):
     for name, what in seen['pages'].items():
-        assert not what['errors'] and not what['outside'] and not what['blank'] and not what['noAlt'], (name, what)
+        for trouble in ('errors', 'outside', 'blank', 'noAlt'):
+            assert not what[trouble], (name, trouble)
         assert what['maths']['written'] == what['maths']['drawn'], name
     assert seen['pages']['05_gru.html']['maths']['drawn'] > 4
 
@@ -159,8 +266,9 @@ def test_nothing_is_wider_than_a_phone(seen):
 
 
 def test_no_serious_violation_of_accessibility(seen):
-    found = {(name, kind): what[kind] for name, what in seen['pages'].items() for kind in ('light', 'dark', 'phone') if what[kind]}
-    assert not found
+    for name, what in seen['pages'].items():
+        for kind in ('light', 'dark', 'phone'):
+            assert not what[kind], (name, kind)
 
 
 def test_search_finds_the_chapter(seen):
@@ -178,17 +286,27 @@ def test_code_can_be_copied(seen):
     assert seen['copy']['copied'].strip() == seen['copy']['code'].strip() != ''
 
 
-@pytest.mark.parametrize('path', CHAPTERS, ids=lambda p: p.stem)
+class Shell:
+    "IPython as Colab has it: it remembers what it was told to run, and makes the folder that a clone would."
+    def __init__(self):
+        self.ran = []
+
+    def system(self, command):
+        self.ran.append(command)
+        Path('rnn_course/nbs').mkdir(parents=True)
+
+
+@pytest.mark.parametrize('path', [*CHAPTERS, *APPENDICES], ids=lambda path: path.stem)
 def test_chapter_opens_in_colab(path, tmp_path, monkeypatch):
     first, second, *_ = json.loads(text(path))['cells']
     address = f'https://colab.research.google.com/github/rnn-course/rnn_course/blob/main/nbs/{path.name}'
     assert f'[![Open in Colab](../images/colab.svg)]({address})' in ''.join(first['source'])
-    code, ran = ''.join(second['source']), []
-    class Shell:
-        def system(self, command): ran.append(command); Path('rnn_course/nbs').mkdir(parents=True)
+    code, shell = ''.join(second['source']), Shell()
     monkeypatch.chdir(tmp_path)
-    exec(code, {'get_ipython': Shell})
-    assert not ran and Path.cwd() == tmp_path   # elsewhere nothing happens
+    exec(code, {'get_ipython': lambda: shell})
+    assert not shell.ran and Path.cwd() == tmp_path   # elsewhere nothing happens
     monkeypatch.setitem(sys.modules, 'google.colab', object())
-    exec(code, {'get_ipython': Shell})
-    assert len(ran) == 1 and 'github.com/rnn-course/rnn_course' in ran[0] and 'pip install' in ran[0] and Path.cwd() == tmp_path/'rnn_course'/'nbs'
+    exec(code, {'get_ipython': lambda: shell})
+    command, = shell.ran
+    assert 'github.com/rnn-course/rnn_course' in command and 'pip install' in command
+    assert Path.cwd() == tmp_path/'rnn_course'/'nbs'

@@ -10,5 +10,13 @@ document.addEventListener('DOMContentLoaded', () => {
       } else for (const name of ['tabindex', 'role', 'aria-label']) box.removeAttribute(name)
     }
   }
-  mark(); addEventListener('load', mark); addEventListener('resize', mark)
+  mark()
+  addEventListener('load', mark)
+  addEventListener('resize', mark)
+  addEventListener('toggle', mark, true)   // a cell was unfolded
+})
+
+// A folded cell says "Show code"; myst-nb's own label would have a screen reader say something else.
+document.addEventListener('DOMContentLoaded', () => {
+  for (const summary of document.querySelectorAll('details.hide > summary')) summary.removeAttribute('aria-label')
 })
