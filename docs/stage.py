@@ -274,7 +274,8 @@ def stage(out, node_modules):
     out = Path(out)
     shutil.rmtree(out, ignore_errors=True)
     copy_files(out, node_modules)
-    pages = sorted(path for path in NBS.glob('[!_]*.ipynb') if path.stem != 'index')
+    pages = [path for path in NBS.glob('[!_]*.ipynb') if path.stem != 'index']
+    pages.sort(key=lambda path: (path.stem != '00_start', path.name))   # the first chapter first
     for path in pages:
         write(out/path.name, stage_notebook(path))
     stage_front_page(out, pages)

@@ -36,8 +36,9 @@ def opening(path:Path)->dict: # file, title, about
     return dict(file=path.name, title=lines[0].removeprefix('# '), about=summary.removeprefix('> '))
 
 def chapters()->list: # of dicts, see `opening`
-    "The chapters of the course, in the order of their numbers."
-    return [opening(path) for path in sorted(course_folder().glob('[0-9]*.ipynb'))]
+    "The chapters of the course, in the order in which they are read."
+    found = [opening(path) for path in sorted(course_folder().glob('[0-9]*.ipynb'))]
+    return sorted(found, key=lambda chapter: chapter['file'] != '00_start.ipynb')   # it comes first
 
 def reached()->list: # of dicts: name, article, mean, sd, epochs, about
     "The recipes, and the accuracy of each on record, in per cent."

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['ForgetfulLM', 'OftenFreshLM', 'LastOnlyLM', 'LastOnlyForgetfulLM', 'RegularisedLM', 'TableLM']
 
-# %% ../nbs/E_frames.ipynb #4e54b5c1
+# %% ../nbs/E_frames.ipynb #b6dcc3e7
 import torch
 import torch.nn.functional as F
 from torch import nn
 from .checks import check_batch, check_ids, check_number, check_same
 from .stateful import LoopCore, StatefulLM, as_given, as_tuple, gather
 
-# %% ../nbs/E_frames.ipynb #30f961f7
+# %% ../nbs/E_frames.ipynb #6f9440eb
 class ForgetfulLM(StatefulLM):
     "Begins every window with an empty state."
     def forward(self, ids:torch.Tensor)->torch.Tensor:
@@ -30,7 +30,7 @@ class OftenFreshLM(StatefulLM):
         self.state = tuple(part*keeps for part in self.state)       # (L,B,H)
         return torch.cat([*before, super().hidden(ids[:, at:])], 1)
 
-# %% ../nbs/E_frames.ipynb #683cdd0c
+# %% ../nbs/E_frames.ipynb #c8a03404
 class _LastOnly:
     "While training, hands out the last token's logits alone; all of them in evaluation."
     training: bool
@@ -45,7 +45,7 @@ class LastOnlyLM(_LastOnly, StatefulLM):
 class LastOnlyForgetfulLM(_LastOnly, ForgetfulLM):
     "Learns from the last token of each window alone, and begins every window with an empty state."
 
-# %% ../nbs/E_frames.ipynb #95d4c617
+# %% ../nbs/E_frames.ipynb #c4422fdc
 class RegularisedLM(StatefulLM):
     """The frame with dropout before the output layer, with smaller embeddings, and with one matrix
     for both, if asked."""
@@ -71,7 +71,7 @@ class RegularisedLM(StatefulLM):
         if self.norm is not None: out = self.norm(out.flatten(0, 1)).view_as(out)
         return self.output(self.dropout(out))
 
-# %% ../nbs/E_frames.ipynb #c5d73250
+# %% ../nbs/E_frames.ipynb #69dd1d87
 class TableLM(StatefulLM):
     "Everything before the loop is a table with a row for each token; for cores written by hand."
     core: LoopCore

@@ -17,10 +17,10 @@ BIN = Path(sys.executable).parent
 
 # In their order: a module may import those before it.
 MODULES = [
-    'checks', 'records', 'drawing', 'data', 'single_output', 'stateful', 'frames',
-    'learner', 'training', 'nn_rnn', 'deep', 'gru', 'recipes', 'lstm',
+    'checks', 'records', 'drawing', 'diagrams', 'data', 'single_output', 'stateful', 'frames',
+    'training', 'nn_rnn', 'deep', 'gru', 'recipes', 'lstm',
     'gradients', 'ceiling', 'counting', 'adapt', 'regularise', 'bench',
-    'saving', 'pocket', 'cli',
+    'saving', 'pocket', 'cli', 'exercises',
 ]
 
 
@@ -34,12 +34,18 @@ def label(path):
     return path.relative_to(NBS).as_posix()
 
 
-NOTEBOOKS = sorted(path for path in NBS.rglob('*.ipynb') if is_of_the_course(path))
+def reading_order(path):
+    "The chapter that begins the course, the other chapters, appendices, solutions."
+    return path.stem != '00_start', path
+
+
+NOTEBOOKS = sorted((path for path in NBS.rglob('*.ipynb') if is_of_the_course(path)), key=reading_order)
 CHAPTERS = [path for path in NOTEBOOKS if path.parent == NBS and re.match(r'\d\d_', path.name)]
 APPENDICES = [path for path in NOTEBOOKS if path.parent == NBS and re.match('[A-Z]_', path.name)]
 
 # The tests that `--quick` picks: what everything else stands on, in seconds.
-QUICK = ('test_bad_input.py', 'test_records.py', 'test_parity.py', 'test_house.py', 'test_commands.py',
+QUICK = ('test_bad_input.py', 'test_records.py', 'test_parity.py', 'test_bptt.py', 'test_exercises.py',
+         'test_house.py', 'test_commands.py',
          'test_notebooks.py::test_notebook[A_checks.ipynb]')
 
 

@@ -47,7 +47,7 @@ def test_a_network_is_trained_once_and_is_the_same(cache, capsys):
         weights, wanted = learn.model.state_dict(), fresh.model.state_dict()
         assert all(torch.equal(weights[name], wanted[name]) for name in wanted)
         assert list(learn.recorder.values) == list(fresh.recorder.values)
-    assert torch.equal(random_after, torch.get_rng_state())   # what is random later does not depend on the cache
+    assert torch.equal(random_after, torch.get_rng_state())   # the cache does not change what is random later
 
 
 def test_other_code_or_versions_are_another_key(cache, monkeypatch):

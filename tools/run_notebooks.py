@@ -25,7 +25,7 @@ FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError)
 
 def reading_order(path):
     "The chapters, their solutions, the index last."
-    return path.stem == 'index', 'solutions' in path.parts, path.name
+    return path.stem == 'index', 'solutions' in path.parts, path.stem != '00_start', path.name
 
 
 def notebooks():
