@@ -114,10 +114,10 @@ def draw_notepad()->Svg: # shown by a notebook; `.save(path)` writes it
         parts += [_words(x, 56, word), _wire(SKY, (x, 138), (x, 178)), _reader(x, 212)]
         parts += [_wire(ORANGE, (x-70, 212), (x-34, 212)), _wire(ORANGE, (x+34, 212), (x+70, 212))]
         parts += [_words(x-54, 194, 'in', 14), _words(x+54, 194, 'out', 14)]
-    for x, note, name in zip(pads, notes, ['empty', 'first copy', 'second copy', 'third copy']):
+    for x, note, name in zip(pads, notes, ['empty', 'after a word', 'after two', 'after three']):
         parts += [_notepad(x, 212, note), _words(x, 276, name, 14)]
     title = ('A reader looks through a keyhole at one word at a time, seven, hundred, ninety. Each '
-             'time a notepad comes in and a new copy goes out: empty, 7, 700, 790.')
+             'time a notepad comes in and new notes go out: empty, 7, 700, 790.')
     return _picture(title, 760, 292, *parts)
 
 # %% ../nbs/I_diagrams.ipynb #02923727

@@ -57,6 +57,7 @@ def run(path, timeout=1200):
         timeout=timeout,
         kernel_name='python3',
         skip_cells_with_tag='skip-execution',
+        coalesce_streams=True,   # words printed one by one are one output
         extra_arguments=['--log-level=ERROR'],
         resources={'metadata': {'path': str(path.parent)}},
     )
