@@ -185,12 +185,12 @@ def in_package(notebook, cell):
 
 
 def describe_plot(outputs, code, before):
-    "The alt text of the pictures among the outputs, None if there are none; a drawing has a title in it."
+    "The alt text of the pictures among the outputs, None if there are none; a drawing says it itself."
     shown = [pair for output in outputs for pair in output.get('data', {}).items()]
     pictures = {kind: ''.join(data) for kind, data in shown if kind.startswith('image/')}
-    drawn = re.search(r'<title>(.*?)</title>', pictures.get('image/svg+xml', ''))
+    drawn = re.findall(r'<(?:title|desc)>(.*?)</', pictures.get('image/svg+xml', ''))
     if drawn:
-        return drawn[1]
+        return '. '.join(drawn)
     return alt_text(code, before) if pictures else None
 
 

@@ -169,12 +169,13 @@ def _studies()->dict[str, Any]:
     from rnn_course.adapt import adapt_study, few_shot_study
     from rnn_course.counting import counting_study
     from rnn_course.gradients import copy_study
+    from rnn_course.recipes import equal_study
     from rnn_course.regularise import generalise_study
     return {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study,
-            'few_shot': few_shot_study, 'generalise': generalise_study}
+            'few_shot': few_shot_study, 'generalise': generalise_study, 'equal': equal_study}
 
 def study(
-    names:str='', # recipes; copy, counting, adapt, few_shot, generalise; with commas; empty: all
+    names:str='', # recipes; adapt, copy, counting, equal, few_shot, generalise; empty: all
     seeds:int=0, # how many seeds of each, from 0; 0: as many as are on record, five to twenty
     folder:str='results', # where the record is kept, a CSV file a recipe
     jobs:int=0, # runs at a time; 0: as many as there are cores

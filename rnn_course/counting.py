@@ -87,6 +87,7 @@ def count_on(model:nn.Module, # trained, with `reset()`; left as it was, with a 
     written = islice(write(model, ids, temperature, top_k, seed), n)
     return vocab.decode(list(written))
 
+# %% ../nbs/10_counting.ipynb #aa418fe4
 def _check_sampling(temperature, top_k):
     "A temperature is above 0, and there is no top-k without one."
     if temperature is not None:
@@ -112,6 +113,7 @@ def _last_number(tokens):
     elif tokens[0] == 'xxbos': last = 0
     return last, begun.split()
 
+# %% ../nbs/10_counting.ipynb #f50fdf2e
 def what_follows(prompt:str|Iterable[str])->tuple[list, int]:
     """The right tokens after a prompt that has a whole number and a comma to go on from, up to
     9,999; and that number."""
@@ -164,6 +166,7 @@ def likeliest(model:nn.Module, # trained, with `reset()`; left as it was, with a
     percent = [round(100*p, 1) for p in best.values.tolist()]
     return dict(zip(vocab.decode(best.indices), percent))
 
+# %% ../nbs/10_counting.ipynb #57f7252f
 def count_aloud(model:nn.Module, # trained, with `reset()`; left as it was, with a fresh state
                 prompt:str|Iterable[str]='seven hundred ninety nine ,', # ends after a comma
                 n:int=60, # words at most
@@ -205,6 +208,7 @@ def count_each_epoch(name:str, epochs:int, seed:int)->list:
     train(name, seed, epochs, quiet=True, cbs=[Count()])
     return rows
 
+# %% ../nbs/10_counting.ipynb #e65c3011
 def counting_study(seeds:Iterable[int]=range(10), # of each recipe
                    folder:str|Path='results', # where `counting.csv` is kept, see `keep_record`
                    n_jobs:int|None=None, # runs at a time; None: as many as there are cores
@@ -235,6 +239,7 @@ def look(model:nn.Module, # trained, in the frame `StatefulLM`; left as it was, 
     fig.suptitle(f'{title}… {continuation}', fontsize=10)
     return fig
 
+# %% ../nbs/10_counting.ipynb #cf11e49c
 @torch.no_grad()
 def _read(model, ids):
     "The state after each token (1,T,H), and the probabilities (V,) of what comes next."

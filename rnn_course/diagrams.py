@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['draw_notepad', 'draw_rnn_named', 'draw_streams', 'draw_last_or_all', 'draw_truncated', 'draw_cells', 'draw_gru',
-           'draw_lstm']
+           'draw_lstm', 'draw_gru_and_lstm']
 
 # %% ../nbs/I_diagrams.ipynb #48ed1804
 import math
@@ -76,11 +76,14 @@ def _dot(color, x, y):
 _DASHED = 'stroke-dasharray="7 5"'
 
 # %% ../nbs/I_diagrams.ipynb #12076205
-def _picture(title, width, height, *parts):
-    "The whole file."
+def _picture(about, width, height, *parts):
+    "The whole file; the first sentence of `about` is its title, the rest its description."
     size = f'viewBox="0 0 {width:g} {height:g}" width="{width:g}"'
+    title, _, description = escape(about).partition('. ')
+    told = f'<title>{title}</title>'
+    if description: told += f'<desc>{description}</desc>'
     return Svg(f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
-               f'font-family="sans-serif"><title>{escape(title)}</title>{"".join(parts)}</svg>\n')
+               f'font-family="sans-serif">{told}{"".join(parts)}</svg>\n')
 
 # %% ../nbs/I_diagrams.ipynb #72cad562
 def _keyhole(x, y):
@@ -319,9 +322,10 @@ def _textbook_cell(x, y):
 # %% ../nbs/I_diagrams.ipynb #85948c69
 def draw_cells()->Svg: # shown by a notebook; `.save(path)` writes it
     "The article's cell beside the textbook's."
-    title = ('Two cells. The article’s adds the squashed input to the state, sends the sum through '
-             'one layer and tanh, and normalises the result, inside the loop. The textbook’s gives '
-             'input and state a layer each, adds the two, and applies tanh.')
+    title = ('Two plain cells side by side. The article’s adds the squashed input to the state, '
+             'sends the sum through one layer and tanh, and normalises the result, inside the '
+             'loop. The textbook’s gives input and state a layer each, adds the two, and applies '
+             'tanh.')
     return _picture(title, 760, 330,
                     _words(186, 16, 'the article’s cell', 17),
                     _articles_cell(20, 122),
@@ -439,3 +443,53 @@ def draw_lstm()->Svg: # shown by a notebook; `.save(path)` writes it
              'state is tanh of the cell times the output gate o. The old state h and the word x '
              'set all three gates and the candidate.')
     return _picture(title, 760, 440, *cell, *inputs, *gates)
+
+# %% ../nbs/I_diagrams.ipynb #621def33
+def _mixed(x, y):
+    "What happens to the state of a GRU: one dial for the old and the new. `x`, `y`: the old state."
+    keep, mix = x + 82, x + 212
+    parts = [_ring(x, y, 'h'), _times(keep, y), _plus(mix, y), _ring(x+285, y, 'h′')]
+    parts.append(_row(ORANGE, y, [x+19, keep-15, keep+15, mix-15, mix+15, x+266]))
+    parts += [_dial(keep, y+105, .7), _two_lines(keep, y+163, 'update', 'gate z')]
+    parts += [_wire(PINK, (keep, y+75), (keep, y+15)), _words(keep-14, y+47, 'z')]
+    parts += [_wire(PINK, (keep+30, y+105), (mix-15, y+105)), _words(x+155, y+89, '1 − z')]
+    parts += [_times(mix, y+105), _wire(GREEN, (mix, y+90), (mix, y+15))]
+    parts += [_wire(GREEN, (mix, y+172), (mix, y+120)), _words(mix, y+184, 'candidate n', 14)]
+    return ''.join(parts)
+
+def _kept(x, y):
+    "What happens to the cell of an LSTM: a dial to keep, one to add, one to show."
+    keep, add, new, out = x + 62, x + 140, x + 214, x + 288
+    parts = [_ring(x, y, 'c'), _times(keep, y), _plus(new, y), _ring(x+362, y, 'c′')]
+    parts.append(_row(ORANGE, y, [x+19, keep-15, keep+15, new-15, new+15, x+343]))
+    dials = [(keep, y+105, .85, 'forget', 'f'), (add, y+105, .6, 'input', 'i')]
+    dials.append((out, y+178, .4, 'output', 'o'))
+    for dial, height, share, name, letter in dials:
+        parts += [_dial(dial, height, share)]
+        parts += [_two_lines(dial, height+58, name, f'gate {letter}')]
+    parts.append(_wire(PINK, (keep, y+75), (keep, y+15)))
+    parts.append(_wire(PINK, (add+30, y+105), (new-15, y+105)))
+    parts += [_times(new, y+105), _wire(GREEN, (new, y+90), (new, y+15))]
+    parts += [_wire(GREEN, (new, y+172), (new, y+120)), _words(new-4, y+184, 'candidate g', 14)]
+    parts += [_dot(ORANGE, out, y), _wire(ORANGE, (out, y), (out, y+31))]
+    parts += [_function(out, y+48, 'tanh'), _wire(ORANGE, (out, y+65), (out, y+90))]
+    parts.append(_times(out, y+105))
+    parts += [_wire(PINK, (out, y+148), (out, y+120))]
+    parts += [_wire(ORANGE, (out+15, y+105), (x+343, y+105)), _ring(x+362, y+105, 'h′')]
+    return ''.join(parts)
+
+# %% ../nbs/I_diagrams.ipynb #d4538274
+def draw_gru_and_lstm()->Svg: # shown by a notebook; `.save(path)` writes it
+    "What happens to the state of a GRU and to the cell of an LSTM, side by side."
+    middle, y = 342, 84
+    title = ('The state of a GRU and the cell of an LSTM side by side. In the GRU one dial, the '
+             'update gate z, sets both shares: z of the old state, 1 minus z of the candidate. In '
+             'the LSTM the forget gate f sets how much of the old cell stays and the input gate i '
+             'how much of the candidate is added; a third dial, the output gate o, sets how much '
+             'of the tanh of the cell is shown as the new state.')
+    return _picture(title, 760, 340,
+                    _words(middle/2, 18, 'GRU: one dial keeps and writes', 17),
+                    _mixed(24, y),
+                    _wire(GREY, (middle, 8), (middle, 332), head=False, look=_DASHED),
+                    _words((middle+760)/2, 18, 'LSTM: one keeps, one writes, one shows', 17),
+                    _kept(374, y))

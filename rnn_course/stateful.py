@@ -194,6 +194,7 @@ class TorchCore(LoopCore):
         n_in = module.hidden_size if layer else module.input_size
         return copy_weights(cls.like(module, n_in), module, layer)
 
+# %% ../nbs/02_stateful.ipynb #d1a01f55
 class ElmanCore(TorchCore):
     """The textbook's cell (Elman, 1990), as in `nn.RNN`: h <- act(W_ih x + b_ih + W_hh h + b_hh).
 

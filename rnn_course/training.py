@@ -92,7 +92,7 @@ def evaluate(model:nn.Module, # whose `reset()`, if it has one, is called before
     from a reset state."""
     right, total, count = 0., 0., 0
     for logits, targets in predictions(model, dl):
-        logits, targets = align(logits, targets)
+        logits, targets = (part.cpu() for part in align(logits, targets))   # MPS has no doubles
         right += (logits.argmax(-1) == targets).sum().item()
         total += F.cross_entropy(logits.double(), targets, reduction='sum').item()
         count += len(targets)

@@ -234,7 +234,7 @@ def test_nothing_is_left_to_be_filled_in(path):
 
 # ---- chapters and appendices, their questions, exercises and solutions
 
-PARTS = ['After this chapter you can', '## What we learned', '## Questionnaire', '## Exercises', '**Next:**']
+PARTS = ['After this chapter you can', '## What we learned', '## Quiz', '## Exercises', '**Next:**']
 
 
 def solutions_of(path):

@@ -218,6 +218,13 @@ def test_a_cell_with_hidden_source_is_folded(site, stage):
         assert text(built(site, path)).count(FOLDED) == len(staged), path.name
 
 
+def test_quizzes_open_without_a_script(site):
+    for path in CHAPTERS:
+        page, asked = text(built(site, path)), text(path).count('<details><summary>')
+        choices = re.findall(r'<details><summary>(.+?)</summary>(Right|No)\. .+?</details>', page)
+        assert len(choices) == asked > 11, path.name
+
+
 def test_folding_keeps_the_code(stage):
     cell = {'cell_type': 'code', 'id': 'a', 'metadata': {'jupyter': {'source_hidden': True}}, 'outputs': [],
             'source': '#| eval: false\n1 + 1'}

@@ -4,7 +4,8 @@ import pytest
 import torch
 from conftest import NBS, python
 
-from rnn_course import adapt, gradients, recipes, regularise
+from rnn_course import adapt, counting, gradients, recipes, regularise
+from rnn_course.data import spell, tokenize
 from rnn_course.gru import GRUCore
 from rnn_course.stateful import StatefulLM
 from rnn_course.training import evaluate
@@ -73,6 +74,20 @@ def test_generalise_on_record():
     assert means['training'][chosen] >= .95   # chosen on the 7,000s, reported on validation
 
 
+def test_equal_on_record():
+    table = record('equal')
+    assert is_whole(table)
+    runs = table.groupby(['network', 'text']).seed.agg(list).unstack()
+    assert set(runs.index) == set(recipes.EQUAL)
+    assert (runs.training.map(sorted).map(tuple) == tuple(range(20))).all()
+    tried = table[table.text == 'shortened'].groupby('network').lr.value_counts()
+    assert (tried == 3).all() and len(tried) == len(recipes.EQUAL)*len(recipes.RATES)
+    reported = table[table.text == 'training'].groupby('network').lr.unique()
+    for network, rate in recipes.best_rates(table).items():   # chosen on the 7,000s
+        assert list(reported[network]) == [rate]
+        assert recipes.RATES[0] < rate < recipes.RATES[-1]    # no better one lies beyond what was tried
+
+
 # ---- a seed that is not on record must look like those that are
 
 @pytest.mark.parametrize('name', ['single_output', 'nn_rnn', 'gru'])
@@ -96,6 +111,29 @@ def test_a_fresh_seed_generalises_as_on_record(setting):
     fresh, table = regularise.generalise_seed(setting, 'training', 5), record('generalise')
     known = table[(table.setting == setting) & (table.text == 'training')].accuracy
     assert abs(fresh['accuracy'] - known.mean()) < max(4*known.std(), .02), fresh
+
+
+def test_a_fresh_seed_of_equal_size_is_as_on_record():
+    network, table = 'LSTM, two layers', record('equal')
+    known = table[(table.network == network) & (table.text == 'training')]
+    fresh = recipes.equal_seed(network, 'training', known.lr.iloc[0], 20)
+    assert abs(fresh['accuracy'] - known.accuracy.mean()) < max(4*known.accuracy.std(), .02), fresh
+    assert set(fresh) == set(table.columns)
+
+
+def test_networks_of_equal_size_are():
+    sizes = [sum(p.numel() for p in model(31).parameters()) for model in recipes.EQUAL.values()]
+    assert max(sizes) < 1.015*min(sizes)
+
+
+def test_numbers_right_is_what_counting_aloud_finds():
+    learn = recipes.train('gru', 0, quiet=True)
+    right = recipes.numbers_right(learn.model, range(1, 8000))
+    start = 3000   # any number: what is read up to there is the same
+    words = tokenize([spell(n) for n in range(1, start+1)]) + [',']
+    _, last_number = counting.counts_to(learn.model, words)
+    run = recipes.run_lengths(right)[start-1]
+    assert last_number == start + run
 
 
 def test_a_fresh_seed_copies_as_on_record():

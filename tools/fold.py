@@ -2,7 +2,8 @@
 
     python tools/fold.py [NOTEBOOK ...]
 
-Folded are bookkeeping, imports, tests of what is refused, and long cells that only draw; the rest is shown.
+Folded are bookkeeping, imports, tests of what is refused, long cells that only draw, and cells that say
+`#| fold`; the rest is shown.
 The notebook keeps it as JupyterLab's `source_hidden`, and the site folds the same cells."""
 import ast
 import json
@@ -57,7 +58,7 @@ def is_folded(cell):
     if cell['cell_type'] != 'code': return False
     code = source(cell)
     body = statements(code)
-    if is_bookkeeping(code): return True
+    if is_bookkeeping(code) or '#| fold' in code.splitlines(): return True
     if not body: return False
     return all(map(is_import, body)) or is_edge_test(body) or is_long_drawing(code, body)
 
