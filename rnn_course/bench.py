@@ -75,6 +75,7 @@ def ratio(first:ArrayLike, # times of the one
     median, low, high = np.quantile(ratios, (.5, .25, .75))
     return Ratio(float(median), float(low), float(high))
 
+# %% ../nbs/13_speed.ipynb #abc6e159
 def side_by_side(functions:dict, # name -> function without arguments
                  repeats:int=15, # how often each is timed
                  calls:int=1, # calls in one timing
@@ -117,15 +118,19 @@ def _pair(core, module):
             training_step(module(64, 64, batch_first=True)))
 
 # %% ../nbs/13_speed.ipynb #ae81b85a
-def compiled_step()->tuple: # the step, and the seconds that its first call took
-    "A step around a compiled `GRUCore`, compiled anew. OSError where there is no C++ compiler."
+def compiled_step(only_step:bool=False, # compile the work for one token, not the whole loop
+                  caches:bool=False, # let the compiler find what an earlier run has left
+                 )->tuple: # the step, and the seconds that its first call took
+    "A training step around a compiled `GRUCore`. OSError where there is no C++ compiler."
     import torch._dynamo
     import torch._inductor.config as config
     torch._dynamo.reset()
     step = training_step(GRUCore(64, 64))
-    step.model.core.compile()
+    core = step.model.core
+    if only_step: core.step = torch.compile(core.step)
+    else: core.compile()
     try:
-        with config.patch(force_disable_caches=True): took = seconds(step)
+        with config.patch(force_disable_caches=not caches): took = seconds(step)
     except Exception as e:
         why = (str(e) or repr(e)).splitlines()[0]
         raise OSError(f'no compiled code here: {why}') from e
@@ -141,6 +146,7 @@ def _jax():
     except ImportError as e: raise OSError('JAX is not installed: pip install jax') from e
     return jax
 
+# %% ../nbs/13_speed.ipynb #82b3e958
 def _jax_step(weights, h, x):
     "One more token, as in `GRUCore`: the weights, the state (B,H), the prepared input (B,3H)."
     import jax.numpy as jnp
@@ -154,6 +160,7 @@ def _jax_step(weights, h, x):
     h = candidate + update*(h - candidate)
     return h, h   # carried on, and collected
 
+# %% ../nbs/13_speed.ipynb #15f5b4c4
 def _jax_outputs(weights, x):
     "The state after each token: (B,T,n_in) to (B,T,H)."
     import jax.numpy as jnp
@@ -163,6 +170,7 @@ def _jax_outputs(weights, x):
     _, outputs = scan(partial(_jax_step, weights), start, prepared.swapaxes(0, 1))
     return outputs.swapaxes(0, 1)
 
+# %% ../nbs/13_speed.ipynb #9656566d
 def jax_gru(core:GRUCore, # whose weights are taken
             x:torch.Tensor, # (B,T,n_in)
            )->tuple: # weights -> outputs; weights -> gradients of their mean square; weights
@@ -206,6 +214,7 @@ def _share_right(model, batches):
         count += y.numel()
     return right/count
 
+# %% ../nbs/13_speed.ipynb #b1899a5f
 def bare_loop(model:nn.Module, # changed in place
               dls:DataLoaders, # as from `get_dls`
               epochs:int, # times through the training text
@@ -224,6 +233,7 @@ def bare_loop(model:nn.Module, # changed in place
         accuracy = _share_right(model, dls.valid.dataset)
     return accuracy
 
+# %% ../nbs/13_speed.ipynb #33112201
 def _epoch(name, loop):
     "An epoch of a recipe through `loop`, always from the same weights."
     chosen, dls = recipe(name), get_dls()
@@ -327,6 +337,7 @@ def run_bench(name:str, # of one of `BENCHES` or `LONG`
     rounded = {part: round(value, 3) for part, value in measured._asdict().items()}
     return dict(name=name, **rounded, **versions())
 
+# %% ../nbs/13_speed.ipynb #de242f4d
 def bench_study(path:str|Path, # the CSV file that keeps the ratios
                 names:Iterable[str]|None=None, # of `BENCHES` and `LONG`; None: all of `BENCHES`
                 again:bool=False, # measure anew what is kept there
