@@ -77,15 +77,16 @@ def test_generalise_on_record():
 def test_equal_on_record():
     table = record('equal')
     assert is_whole(table)
-    runs = table.groupby(['network', 'text']).seed.agg(list).unstack()
-    assert set(runs.index) == set(recipes.EQUAL)
-    assert (runs.training.map(sorted).map(tuple) == tuple(range(20))).all()
-    tried = table[table.text == 'shortened'].groupby('network').lr.value_counts()
-    assert (tried == 3).all() and len(tried) == len(recipes.EQUAL)*len(recipes.RATES)
-    reported = table[table.text == 'training'].groupby('network').lr.unique()
-    for network, rate in recipes.best_rates(table).items():   # chosen on the 7,000s
-        assert list(reported[network]) == [rate]
-        assert recipes.RATES[0] < rate < recipes.RATES[-1]    # no better one lies beyond what was tried
+    tried = table[table.text == 'shortened'].groupby(['network', 'lr']).seed.apply(sorted)
+    assert len(tried) == len(recipes.EQUAL)*len(recipes.RATES)
+    assert tried.map(lambda seeds: seeds == [0, 1, 2]).all()
+    reported = table[table.text == 'training'].groupby(['network', 'lr']).seed.apply(sorted)
+    assert reported.map(lambda seeds: seeds == list(range(20))).all()
+    best = {by: recipes.best_rates(table, by) for by in ('accuracy', 'counts_on')}   # on the 7,000s
+    wanted = {(network, rate) for rates in best.values() for network, rate in rates.items()}
+    assert set(reported.index) == wanted
+    lowest, *_, highest = recipes.RATES
+    assert best['accuracy'].between(lowest, highest, inclusive='neither').all()   # none lies beyond
 
 
 # ---- a seed that is not on record must look like those that are
