@@ -36,6 +36,7 @@ def _results(core, x, state):
     for name, gradient in zip(went_in, gradients): results[f'grad {name}'] = gradient
     return results
 
+# %% ../nbs/03_nn_rnn.ipynb #79c8302e
 def _leaf(tensor):
     "A copy with a gradient of its own."
     return tensor.detach().clone().requires_grad_()
