@@ -87,6 +87,7 @@ class _Oracle:
         best = counts == counts.max()
         return best[answer].item()/best.sum().item()
 
+# %% ../nbs/09_ceiling.ipynb #f53a8c3a
 def oracle_hits(bs:int=64, # parallel streams
                 read:Iterable[int]=SPLITS['valid'], # the numbers that are read
                 known:Iterable[int]=range(1, 10000), # the numbers that it knows, `read` among them
