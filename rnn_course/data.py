@@ -36,7 +36,7 @@ def human_numbers(split:str, # 'train' (1 to 7999) or 'valid' (8001 to 9999)
                  )->list: # one spelled number a line
     """The lines of the human_numbers data set (fast.ai), generated.
 
-    The chapter on the data shows how to hold them against the original download,
+    The chapter on the data shows how to compare them with the original download,
     `untar_data(URLs.HUMAN_NUMBERS)` in fastai."""
     return [spell(n) for n in SPLITS[check_choice('split', split, SPLITS, "'train' or 'valid'")]]
 
@@ -92,9 +92,9 @@ class Streams:
                  seq_len:int=20, # tokens in a window
                  drop_last:bool=False, # leave out a last window that is shorter than the others
                 ):
-        self.seq_len, self.drop_last = check_whole('seq_len', seq_len), drop_last
         length = (len(ids)-1)//check_whole('bs', bs, high=len(ids)-1)
-        check_whole('seq_len', seq_len, high=length)
+        self.seq_len = check_whole('seq_len', seq_len, high=length)
+        self.drop_last = drop_last
         self.x = ids[:bs*length].view(bs, length)       # what is read
         self.y = ids[1:bs*length+1].view(bs, length)    # the token after each of them
 
@@ -117,8 +117,7 @@ def get_dls(bs:int=64, # how many parallel streams
     """The human_numbers text as fastai `DataLoaders`: each batch is `(x, y)`, ids of shape
     (bs, seq_len) and the tokens that follow them, the next window of each of `bs` parallel streams,
     in order."""
-    from fastai.data.core import DataLoaders   # here: cores import this module without fastai
-    from fastai.data.load import DataLoader
+    from fastai.data.core import DataLoader, DataLoaders   # here: cores do without fastai
     device = torch.device(device or 'cpu')
     read, held_back = (tokenize([spell(n) for n in numbers]) for numbers in (train, valid))
     vocab = Vocab(read)

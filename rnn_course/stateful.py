@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'as_tuple', 'as_given', 'StatefulLM', 'LoopCore', 'gather', 'activation_function', 'AdditiveCore',
-           'evaluating', 'TorchCore', 'ElmanCore', 'init_like_torch', 'copy_weights']
+           'evaluating', 'TorchCore', 'init_like_torch', 'copy_weights', 'ElmanCore']
 
 # %% ../nbs/02_stateful.ipynb #83925517
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from torch import nn
 from .checks import check_batch, check_choice, check_core, check_ids, check_inputs
 from .checks import check_source, check_state, check_whole
 
-# %% ../nbs/02_stateful.ipynb #a715d045
+# %% ../nbs/02_stateful.ipynb #717b42b0
 def as_tuple(state:torch.Tensor|Sequence)->tuple:
     "A state, as a core takes or returns it, as a tuple of tensors."
     return (state,) if isinstance(state, torch.Tensor) else tuple(state)
@@ -25,7 +25,6 @@ def as_given(states:Sequence|None)->torch.Tensor|tuple|None:
     if states is None: return None
     return states[0] if len(states) == 1 else tuple(states)
 
-# %% ../nbs/02_stateful.ipynb #717b42b0
 class StatefulLM(nn.Module):
     """A language model around any recurrent core, that keeps its state from call to call: ids (B,T)
     to logits (B,T,V).
@@ -128,13 +127,13 @@ def gather(states:Iterator[tuple])->tuple[torch.Tensor, Any]:
     out = torch.stack([parts[0] for parts in after], 1)
     return out, as_given([part[None] for part in after[-1]])
 
-# %% ../nbs/02_stateful.ipynb #4b512276
 ACTIVATIONS = {'tanh': torch.tanh, 'relu': torch.relu}
 
 def activation_function(name:str)->Callable:
     "The function called `name`."
     return ACTIVATIONS[check_choice('activation', name, ACTIVATIONS)]
 
+# %% ../nbs/02_stateful.ipynb #4b512276
 class AdditiveCore(LoopCore):
     """The article's cell (its Model3): h <- BN(act(W (h + act(x)) + b)).
 
@@ -194,6 +193,24 @@ class TorchCore(LoopCore):
         n_in = module.hidden_size if layer else module.input_size
         return copy_weights(cls.like(module, n_in), module, layer)
 
+def init_like_torch(core:LoopCore)->None:
+    "Draw all weights evenly from -1/sqrt(H) to 1/sqrt(H), as PyTorch's recurrent modules do."
+    bound = core.hidden_size**-.5
+    for p in core.parameters(): nn.init.uniform_(p, -bound, bound)
+
+@torch.no_grad()
+def copy_weights(core:Any, # whose `input` and `hidden` are linear layers
+                 module:Any, # of PyTorch's
+                 layer:int, # which of its layers
+                )->Any: # the core
+    "Copy a layer's weights into `core`; a bias that the module lacks is zero."
+    core = core.to(module.weight_ih_l0)
+    for linear, name in ((core.input, 'ih'), (core.hidden, 'hh')):
+        linear.weight.copy_(getattr(module, f'weight_{name}_l{layer}'))
+        if module.bias: linear.bias.copy_(getattr(module, f'bias_{name}_l{layer}'))
+        else: linear.bias.zero_()
+    return core.train(module.training)
+
 # %% ../nbs/02_stateful.ipynb #d1a01f55
 class ElmanCore(TorchCore):
     """The textbook's cell (Elman, 1990), as in `nn.RNN`: h <- act(W_ih x + b_ih + W_hh h + b_hh).
@@ -223,22 +240,3 @@ class ElmanCore(TorchCore):
     @classmethod
     def like(cls, module:nn.RNN, n_in:int)->'ElmanCore':
         return cls(n_in, module.hidden_size, activation=module.nonlinearity)
-
-# %% ../nbs/02_stateful.ipynb #53f09692
-def init_like_torch(core:LoopCore)->None:
-    "Draw all weights evenly from -1/sqrt(H) to 1/sqrt(H), as PyTorch's recurrent modules do."
-    bound = core.hidden_size**-.5
-    for p in core.parameters(): nn.init.uniform_(p, -bound, bound)
-
-@torch.no_grad()
-def copy_weights(core:Any, # whose `input` and `hidden` are linear layers
-                 module:Any, # of PyTorch's
-                 layer:int, # which of its layers
-                )->Any: # the core
-    "Copy a layer's weights into `core`; a bias that the module lacks is zero."
-    core = core.to(module.weight_ih_l0)
-    for linear, name in ((core.input, 'ih'), (core.hidden, 'hh')):
-        linear.weight.copy_(getattr(module, f'weight_{name}_l{layer}'))
-        if module.bias: linear.bias.copy_(getattr(module, f'bias_{name}_l{layer}'))
-        else: linear.bias.zero_()
-    return core.train(module.training)

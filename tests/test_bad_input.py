@@ -418,6 +418,7 @@ def test_biases_of_the_forget_gate():
 def test_train_steps(bad):
     with refused(f'lr={bad}', 'above 0'): train_steps(small_rnn(), [], bad)
     with refused(f'clip={bad}', 'above 0'): train_steps(small_rnn(), [], .1, clip=bad)
+    with refused(f'until={bad}', 'above 0'): train_steps(small_rnn(), [], .1, until=bad)
 
 
 def test_regularised_model():

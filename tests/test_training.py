@@ -140,8 +140,9 @@ def test_numbers_right_is_what_counting_aloud_finds():
 def test_a_fresh_seed_copies_as_on_record():
     known = record('copy')
     assert set(known.cell) == set(gradients.COPY_CELLS)
-    assert (known.groupby(['cell', 'delay']).size() == 5).all()
-    fresh = gradients.copy_seed('gru', 5, 5)
+    assert len(known) == 3*len(gradients.COPY_RATES)*(6*len(gradients.DELAYS) + 1)
+    assert (known.groupby(['cell', 'delay', 'lr']).size() == 3).all()
+    fresh = gradients.copy_seed('gru', 5, 3e-3, 5)
     assert fresh['accuracy'] > .99
     assert set(fresh) == set(known.columns)
 
