@@ -301,12 +301,10 @@ def chrono(lstm:nn.LSTM, # with one layer; changed in place
 # %% ../nbs/08_gradients.ipynb #a0a3cd75
 class CoupledLSTMCore(LSTMCore):
     "An LSTM that writes as much as it forgets: its input gate is 1 minus its forget gate."
-    def step(self, x:torch.Tensor, h:torch.Tensor, c:torch.Tensor)->tuple:
+    def gates(self, x:torch.Tensor, h:torch.Tensor)->tuple:
         "As in `LSTMCore`; the input gate's quarter of the weights is not used."
-        _, forget_gate, output_gate, candidate = self.gates(x, h)
-        c = forget_gate*c + (1 - forget_gate)*candidate
-        h = output_gate*torch.tanh(c)
-        return h, c
+        _, forget_gate, output_gate, candidate = super().gates(x, h)
+        return 1 - forget_gate, forget_gate, output_gate, candidate
 
 # %% ../nbs/08_gradients.ipynb #633e126c
 class LinearOutLSTMCore(LSTMCore):
