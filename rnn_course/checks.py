@@ -136,7 +136,7 @@ _STATES = {1: 'a tensor or None', 2: 'a pair of tensors (h, c) or None',
            None: 'a tensor, a tuple of tensors or None'}
 
 def check_state(state:Any, # as a core takes it: a tensor, a tuple of tensors, or None
-                shape:tuple, # (L,B,H), of each tensor in it
+                shape:tuple, # (L,B,H), of each tensor in it; (L,B): the rest is not checked
                 parts:int|None=1, # how many tensors: 1, or 2 in an LSTM; None: any number
                )->None:
     "Raise a clear error unless `state` is None or fits the core and the batch."
@@ -148,8 +148,9 @@ def check_state(state:Any, # as a core takes it: a tensor, a tuple of tensors, o
         raise TypeError(f'state: {got}; expected {_STATES[parts]}')
     for tensor in tensors:
         check_type('state', tensor, torch.Tensor, _STATES[1 if parts == 2 else parts])
-        if tensor.shape != shape:
-            raise ValueError(f'state: shape {tuple(tensor.shape)}; expected {shape}')
+        fits = tensor.shape == shape if len(shape) == 3 else tensor.shape[:2] == shape
+        wanted = shape if len(shape) == 3 else f'{shape} at its beginning'
+        if not fits: raise ValueError(f'state: shape {tuple(tensor.shape)}; expected {wanted}')
 
 def check_batch(ids:'torch.Tensor', # (B,T)
                 state:tuple|None, # what a model keeps from the call before: tensors (L,B,H)

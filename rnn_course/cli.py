@@ -11,7 +11,7 @@ import json, os, re, sys, warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterator
 from fastcore.script import anno_parser, store_true
-from .checks import check_whole, split_prompt
+from .checks import check_choice, check_whole, split_prompt
 from .records import check_folder, course_folder, replace_file
 if TYPE_CHECKING: from pandas import DataFrame   # for an annotation
 
@@ -169,13 +169,15 @@ def _studies()->dict[str, Any]:
     from rnn_course.adapt import adapt_study, few_shot_study
     from rnn_course.counting import counting_study
     from rnn_course.gradients import copy_study
-    from rnn_course.recipes import equal_study
+    from rnn_course.recipes import equal_study, later_study
     from rnn_course.regularise import generalise_study
+    from rnn_course.tracking import tracking_study
     return {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study,
-            'few_shot': few_shot_study, 'generalise': generalise_study, 'equal': equal_study}
+            'few_shot': few_shot_study, 'generalise': generalise_study, 'equal': equal_study,
+            'later': later_study, 'tracking': tracking_study}
 
 def study(
-    names:str='', # recipes; adapt, copy, counting, equal, few_shot, generalise; empty: all
+    names:str='', # recipes or studies; an unknown name is answered with the list; empty: all
     seeds:int=0, # how many seeds of each, from 0; 0: as many as are on record, five to twenty
     folder:str='results', # where the record is kept, a CSV file a recipe
     jobs:int=0, # runs at a time; 0: as many as there are cores
@@ -185,9 +187,9 @@ def study(
     studies = _studies()
     check_whole('seeds', seeds, low=0)
     check_whole('jobs', jobs, low=0)
-    wanted = names_in(names) if names else [*RECIPES, *VARIANTS, *studies]
-    for name in wanted:   # an unknown name is reported before hours of work, not after
-        if name not in studies: recipe(name)
+    known = [*RECIPES, *VARIANTS, *studies]
+    wanted = names_in(names) if names else known
+    for name in wanted: check_choice('name', name, known)   # before hours of work, not after
     for name in wanted:
         if name in studies:
             print(name, flush=True)

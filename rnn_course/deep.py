@@ -46,12 +46,14 @@ class StackedCore(nn.Module):
         self.input_size, self.hidden_size = cores[0].input_size, cores[0].hidden_size
         self.sizes = [getattr(core, 'num_layers', 1) for core in cores]
         self.num_layers = sum(self.sizes)
+        self.own_state = any(getattr(core, 'own_state', False) for core in cores)   # not (L,B,H)
+        self.rest = () if self.own_state else (self.hidden_size,)
 
     def forward(self,
                 x:torch.Tensor, # (B,T,n_in)
                 state:torch.Tensor|tuple|None=None, # (L,B,H), or a pair of such; None: zeros
                )->tuple[torch.Tensor, Any]: # (B,T,H), what the top layer puts out; the last state
-        check_state(state, (self.num_layers, len(x), self.hidden_size), parts=None)
+        check_state(state, (self.num_layers, len(x), *self.rest), parts=None)
         states = []
         for i, (core, before) in enumerate(zip(self.cores, split_state(state, self.sizes))):
             if i > 0: x = self.dropout(x)   # upwards, between the layers

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['draw_notepad', 'draw_rnn_named', 'draw_streams', 'draw_last_or_all', 'draw_truncated', 'draw_cells', 'draw_gru',
-           'draw_lstm', 'draw_gru_and_lstm']
+           'draw_lstm', 'draw_gru_and_lstm', 'draw_scan']
 
 # %% ../nbs/I_diagrams.ipynb #48ed1804
 import math
@@ -493,3 +493,27 @@ def draw_gru_and_lstm()->Svg: # shown by a notebook; `.save(path)` writes it
                     _wire(GREY, (middle, 8), (middle, 332), head=False, look=_DASHED),
                     _words((middle+760)/2, 18, 'LSTM: one keeps, one writes, one shows', 17),
                     _kept(374, y))
+
+# %% ../nbs/I_diagrams.ipynb #b5ce3fe6
+def _joined_box(x, y, column, distance):
+    "A box that says which words it stands for."
+    last, first = column + 1, max(1, column + 2 - distance)
+    words = f'{first}' if first == last else f'{first} to {last}'
+    return _frame(x, y, 66, 34) + _words(x, y, words)
+
+def draw_scan()->Svg: # shown by a notebook; `.save(path)` writes it
+    "A scan over eight words: in three rounds each stands for all words up to itself."
+    xs, ys = [128 + 84*i for i in range(8)], [36, 126, 216, 306]
+    rows = ['words', 'round 1', 'round 2', 'round 3']
+    parts = [_words(8, y, row, anchor='start') for y, row in zip(ys, rows)]
+    for i, y in enumerate(ys):
+        for column, x in enumerate(xs): parts.append(_joined_box(x, y, column, 2**i))
+    for i, (above, below) in enumerate(zip(ys, ys[1:])):
+        for column, x in enumerate(xs):
+            parts.append(_wire(GREY, (x, above+17), (x, below-17)))
+            if column < 2**i: continue
+            parts.append(_wire(ORANGE, (xs[column - 2**i], above+17), (x-14, below-17)))
+    title = ('A scan over eight words. In the first round each word is joined with the one before '
+             'it, in the second with the one two before, in the third with the one four before. '
+             'After three rounds each of the eight stands for all words up to itself.')
+    return _picture(title, 760, 334, *parts)

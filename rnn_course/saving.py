@@ -16,12 +16,14 @@ from torch import nn
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
+from .attention import AttentionCore, LookBackCore
 from .checks import check_whole
 from .data import training_vocab
 from .deep import StackedCore
 from .frames import ForgetfulLM, LastOnlyForgetfulLM, LastOnlyLM, OftenFreshLM
 from .frames import RegularisedLM
 from .gru import GRUCore
+from .linear import LRUCore, MinGRUCore, MinLSTMCore, ResidualBlock
 from .lstm import LSTMCore
 from .records import check_folder, replace_file
 from .single_output import SingleOutputLM
@@ -36,6 +38,9 @@ ARGUMENTS: dict[type, str] = {   # class -> the names of its arguments
     AdditiveCore: 'n_hidden activation batchnorm',
     ElmanCore: 'n_in n_hidden activation batchnorm',
     GRUCore: 'n_in n_hidden', LSTMCore: 'n_in n_hidden',
+    MinGRUCore: 'n_in n_hidden lowest', MinLSTMCore: 'n_in n_hidden', LRUCore: 'n_in n_hidden',
+    AttentionCore: 'n_in n_hidden n_heads memory positions',
+    LookBackCore: 'core n_heads memory', ResidualBlock: 'core n_mlp',
     StackedCore: 'cores dropout',
     SingleOutputLM: 'vocab_size n_hidden n_emb',
     StatefulLM: _FRAME, ForgetfulLM: _FRAME, OftenFreshLM: _FRAME,
@@ -66,6 +71,7 @@ READ_OFF: dict[str, Callable] = {   # argument -> how to read it off a module
     'activation': _activation,
     'batchnorm': lambda module: module.norm is not None,
     'dropout': _dropout,
+    'positions': lambda module: module.nearness is not None,
     'tie': lambda module: module.output.weight is module.embedding.weight,
 }
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from rnn_course import recipes
+from rnn_course.attention import AttentionCore, LookBackCore
 from rnn_course.adapt import Adapting, NeuralCache, dynamic_evaluation, learn_from
 from rnn_course.bench import bench_study, run_bench, side_by_side
 from rnn_course.ceiling import context_ceiling, ngram_accuracy, oracle_accuracy
@@ -17,6 +18,7 @@ from rnn_course.frames import ForgetfulLM, RegularisedLM
 from rnn_course.gradients import chrono, copy_model, copy_task, decay_per_step, forget_bias, gradient_reach
 from rnn_course.gradients import spectral_radius, state_jacobian, train_steps
 from rnn_course.gru import GRUCore
+from rnn_course.linear import LRUCore, MinGRUCore, MinLSTMCore, ResidualBlock, scan
 from rnn_course.lstm import LSTMCore, correlations, hold, inside
 from rnn_course.pocket import PocketGRU
 from rnn_course.records import compare
@@ -24,6 +26,7 @@ from rnn_course.regularise import Penalise, Setting, SmoothLabels
 from rnn_course.saving import load, save
 from rnn_course.single_output import SingleOutputLM
 from rnn_course.stateful import AdditiveCore, ElmanCore, StatefulLM
+from rnn_course.tracking import DeltaCore, learn_task, share_right
 from rnn_course.training import evaluate, fit
 
 batch_first = dict(batch_first=True)
@@ -198,6 +201,54 @@ def test_stacks():
 @pytest.mark.parametrize('dropout', [-.1, 1.5, 'half', nan])
 def test_dropout_between_the_cores_of_a_stack(dropout):
     with refused('dropout=', 'from 0 to 1'): StackedCore([ElmanCore(5, 7)], dropout)
+
+
+# ---- what came after
+
+LATER = [MinGRUCore, MinLSTMCore, LRUCore, DeltaCore, AttentionCore]
+
+
+@pytest.mark.parametrize('core', LATER)
+def test_later_cores(core):
+    with refused('n_in=0'): core(0, 8)
+    with refused('n_hidden=-8'): core(8, -8)
+    made = core(4, 8)
+    with refused('x: shape (2, 3, 5)', '(batch, tokens, 4)'): made(torch.zeros(2, 3, 5))
+    with refused('x: a str'): made('a text')
+    with refused('state: shape (1, 3, 8)'): made(torch.zeros(2, 5, 4), torch.zeros(1, 3, 8))
+    with refused('state: a str'): made(torch.zeros(2, 5, 4), 'empty')
+
+
+def test_what_later_cores_are_told():
+    for bad in (-1.1, .5, '0', nan):
+        with refused(f'lowest={bad!r}'): MinGRUCore(4, 4, lowest=bad)
+    with refused('least=1.2'): LRUCore(4, 4, least=1.2)
+    with refused('most=0.5'): LRUCore(4, 4, least=.9, most=.5)
+    for core in (AttentionCore, DeltaCore):
+        with refused('n_heads=3', 'a divisor of n_hidden=8'): core(8, 8, n_heads=3)
+        with refused('n_heads=0'): core(8, 8, n_heads=0)
+    with refused('memory=0'): AttentionCore(8, 8, memory=0)
+    with refused('most=2.5'): DeltaCore(8, 8, most=2.5)
+    with refused('core: input_size=4', '8, its hidden_size'): ResidualBlock(MinGRUCore(4, 8))
+    with refused('core: a int', error=TypeError): ResidualBlock(8)
+    with refused('n_mlp=0'): ResidualBlock(MinGRUCore(8, 8), n_mlp=0)
+    with refused('core: a str', error=TypeError): LookBackCore('gru')
+    with refused('state: shape (2, 2, 4)', '(1, 2) at its beginning'):
+        StackedCore([AttentionCore(8, 8)])(torch.zeros(2, 5, 8), torch.zeros(2, 2, 4))
+
+
+def test_a_scan_of_two_shapes():
+    a, b = torch.zeros(2, 5, 4), torch.zeros(2, 6, 4)
+    with refused('a.shape=(2, 5, 4)', '(2, 6, 4), the shape of b'): scan(a, b)
+
+
+def test_tasks():
+    with refused("task='oddity'", "'parity'"): learn_task('oddity', 'GRU')
+    with refused("core='gru'", "'GRU'"): learn_task('parity', 'gru')
+    with refused('seed=-1'): learn_task('parity', 'GRU', -1)
+    with refused('steps=0'): learn_task('parity', 'GRU', steps=0)
+    model = StatefulLM(GRUCore(4, 4), 10, 4, batchnorm=False)
+    with refused("task='even'"): share_right(model, 'even', 10)
 
 
 # ---- training

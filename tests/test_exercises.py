@@ -8,6 +8,7 @@ from torch import nn
 
 from rnn_course.data import Streams
 from rnn_course.exercises import EXERCISES, check, exercise, find_fault
+from rnn_course.linear import scan
 from rnn_course.records import compare
 
 every_exercise = pytest.mark.parametrize('name', EXERCISES)
@@ -27,7 +28,7 @@ def verdict(capsys):
 def test_there_are_some_for_each_chapter():
     assert len(EXERCISES) >= 21
     chapters = [task.chapter for task in EXERCISES.values()]
-    assert set(chapters) == set(range(9)) and chapters == sorted(chapters)
+    assert set(chapters) == {*range(9), 14, 15, 16} and chapters == sorted(chapters)
 
 
 @every_exercise
@@ -207,6 +208,22 @@ def gradient_by_autograd(g, h_new, W_hh):
     return torch.autograd.grad(after, h, g)[0]
 
 
+def two_steps_of_a_scan(a1, b1, a2, b2):
+    "The factor is what a state of 1 gains, what is added is what becomes of 0."
+    a, b = torch.stack([a1, a2])[None], torch.stack([b1, b2])[None]   # (1,2,H)
+    added = scan(a, b)[0, -1]
+    return scan(a, b, torch.ones(1, len(a1)))[0, -1] - added, added
+
+
+def attention_of_torch(query, keys, values):
+    return F.scaled_dot_product_attention(query[None, None], keys[None], values[None])[0, 0]
+
+
+def one_pair_at_a_time(read, new, memory):
+    rows = [[i - memory <= j <= i for j in range(read + new)] for i in range(read, read + new)]
+    return torch.tensor(rows)
+
+
 STRANGERS = dict(
     encode_text=encode_with_a_dict,
     cut_into_streams=streams_of_the_course,
@@ -234,6 +251,11 @@ STRANGERS = dict(
     spectral_radius=radius_by_numpy,
     clip=clipped_by_torch,
     gradient_through_step=gradient_by_autograd,
+    two_in_one=two_steps_of_a_scan,
+    linear_recurrence=scan,
+    parity_sign=lambda bits: torch.where(bits.cumsum(1) % 2 == 0, 1, -1),
+    look_up=attention_of_torch,
+    may_look=one_pair_at_a_time,
 )
 
 
@@ -452,6 +474,14 @@ TYPICAL = [   # exercise, an answer as a reader might type it, words of the hint
     ('clip', always_to_the_limit, 'A gradient that was short enough has become longer'),
     ('gradient_through_step', lambda g, h, W: (g*(1 - h*h)) @ W.T, 'Equal but for a transposition'),
     ('gradient_through_step', lambda g, h, W: g @ W, 'The slope of the tanh is missing'),
+    ('two_in_one', lambda a1, b1, a2, b2: (a1*a2, b1 + b2), 'what the first has added, too'),
+    ('linear_recurrence', lambda a, b: scan(a, b)[:, -1], 'the last state alone'),
+    ('parity_sign', lambda bits: bits.sum(1, keepdim=True) - bits.flip(1).cumsum(1).flip(1) + bits,
+     'counted the ones'),
+    ('look_up', lambda query, keys, values: torch.softmax(keys @ query, 0) @ values,
+     'not divided by the root'),
+    ('may_look', lambda read, new, memory: torch.ones(new, read + new).tril(read).bool(),
+     'memory has no end'),
 ]
 
 

@@ -71,7 +71,10 @@ def test_every_module_is_in_the_house_and_imports_upwards():
             assert MODULES.index(other) < MODULES.index(name), f'{name} imports {node.module}'
 
 
-@pytest.mark.parametrize('name', ['data', 'single_output', 'stateful', 'nn_rnn', 'deep', 'gru', 'lstm'])
+CORES = ['data', 'single_output', 'stateful', 'nn_rnn', 'deep', 'gru', 'lstm', 'linear', 'attention']
+
+
+@pytest.mark.parametrize('name', CORES)
 def test_cores_need_torch_alone(name):
     heavy = ['fastai', 'matplotlib', 'pandas', 'IPython', 'joblib']
     found = python(f'import sys, rnn_course.{name}; print([m for m in {heavy} if m in sys.modules])').stdout

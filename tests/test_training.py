@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import NBS, python
 
-from rnn_course import adapt, counting, gradients, recipes, regularise
+from rnn_course import adapt, counting, gradients, recipes, regularise, tracking
 from rnn_course.data import spell, tokenize
 from rnn_course.gru import GRUCore
 from rnn_course.stateful import StatefulLM
@@ -74,19 +74,45 @@ def test_generalise_on_record():
     assert means['training'][chosen] >= .95   # chosen on the 7,000s, reported on validation
 
 
-def test_equal_on_record():
-    table = record('equal')
+def best_on_record(name, networks):
+    "The best rates, after a look at whether the record of networks of equal size is whole."
+    table = record(name)
     assert is_whole(table)
     tried = table[table.text == 'shortened'].groupby(['network', 'lr']).seed.apply(sorted)
-    assert len(tried) == len(recipes.EQUAL)*len(recipes.RATES)
+    assert len(tried) == len(networks)*len(recipes.RATES)
     assert tried.map(lambda seeds: seeds == [0, 1, 2]).all()
     reported = table[table.text == 'training'].groupby(['network', 'lr']).seed.apply(sorted)
     assert reported.map(lambda seeds: seeds == list(range(20))).all()
     best = {by: recipes.best_rates(table, by) for by in ('accuracy', 'counts_on')}   # on the 7,000s
     wanted = {(network, rate) for rates in best.values() for network, rate in rates.items()}
     assert set(reported.index) == wanted
+    return best
+
+
+def test_equal_on_record():
+    best = best_on_record('equal', recipes.EQUAL)
     lowest, *_, highest = recipes.RATES
     assert best['accuracy'].between(lowest, highest, inclusive='neither').all()   # none lies beyond
+
+
+def test_later_on_record():
+    best = best_on_record('later', recipes.LATER)['accuracy']
+    table = record('later')
+    table = table[(table.text == 'training') & (table.lr == table.network.map(best))]
+    mean = table.groupby('network').accuracy.mean()
+    assert mean['LRU, slow clocks'] >= .935 and mean['attention, 8 tokens'] >= .965
+    assert mean['attention, 40 tokens'] < mean['attention, 20 tokens'] < mean['attention, 8 tokens']
+
+
+def test_tracking_on_record():
+    table = record('tracking')
+    assert is_whole(table)
+    runs = table.groupby(['task', 'core']).seed.apply(sorted)
+    assert len(runs) == len(tracking.TASKS)*len(tracking.CORES)
+    assert runs.map(lambda seeds: seeds == list(range(5))).all()
+    parity = table[table.task == 'parity'].groupby('core').at_40
+    for core in ('RNN', 'GRU', 'LSTM', 'minGRU, -1 to 1', 'delta rule, to 2'): assert parity.min()[core] > .95
+    for core in ('LRU', 'minGRU, 0 to 1', 'delta rule, to 1'): assert parity.max()[core] < .6
 
 
 # ---- a seed that is not on record must look like those that are
@@ -122,9 +148,23 @@ def test_a_fresh_seed_of_equal_size_is_as_on_record():
     assert set(fresh) == set(table.columns)
 
 
+def test_a_fresh_lru_is_as_on_record():
+    network, table = 'LRU, slow clocks', record('later')
+    known = table[(table.network == network) & (table.text == 'training') & (table.lr == 1e-3)]
+    fresh = recipes.equal_seed(network, 'training', 1e-3, 20)
+    assert abs(fresh['accuracy'] - known.accuracy.mean()) < max(4*known.accuracy.std(), .01), fresh
+    assert set(fresh) == set(table.columns)
+
+
+def test_a_fresh_seed_tracks_as_on_record():
+    fresh, table = tracking.tracking_seed('parity', 'minGRU, -1 to 1', 5), record('tracking')
+    assert fresh['at_40'] > .95 and set(fresh) == set(table.columns)
+
+
 def test_networks_of_equal_size_are():
-    sizes = [sum(p.numel() for p in model(31).parameters()) for model in recipes.EQUAL.values()]
-    assert max(sizes) < 1.015*min(sizes)
+    networks = {**recipes.EQUAL, **recipes.LATER}
+    sizes = [sum(p.numel() for p in model(31).parameters()) for model in networks.values()]
+    assert max(sizes) < 1.025*min(sizes)
 
 
 def test_numbers_right_is_what_counting_aloud_finds():
