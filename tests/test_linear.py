@@ -179,6 +179,18 @@ def test_an_lru_starts_in_its_ring_and_stays_inside_the_circle():
     assert core.eigenvalues().abs().max() <= 1
 
 
+def test_slow_clocks_are_no_louder_than_fast_ones():
+    "With random inputs every unit's state is as large as one input's part in it, at the start."
+    torch.manual_seed(10)
+    core = LRUCore(8, 40, least=.1, most=.97)
+    x = torch.randn(200, 300, 8)
+    lam, (_, b) = core.eigenvalues(), core.factors(x)
+    alone = (b/core.size.exp()).abs().pow(2).mean((0, 1))
+    state = core(x)[1][0].abs().pow(2).mean(0)
+    assert lam.abs().max() > .9 and lam.abs().min() < .4
+    assert ((state/alone).log().abs() < .4).all()
+
+
 # ---- what a state can hold on to
 
 def test_one_sign_decides():
