@@ -170,11 +170,11 @@ def _studies()->dict[str, Any]:
     from rnn_course.counting import counting_study
     from rnn_course.gradients import copy_study
     from rnn_course.recipes import equal_study, later_study
-    from rnn_course.regularise import generalise_study
+    from rnn_course.regularise import generalise_study, inside_study
     from rnn_course.tracking import tracking_study
     return {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study,
-            'few_shot': few_shot_study, 'generalise': generalise_study, 'equal': equal_study,
-            'later': later_study, 'tracking': tracking_study}
+            'few_shot': few_shot_study, 'generalise': generalise_study, 'inside': inside_study,
+            'equal': equal_study, 'later': later_study, 'tracking': tracking_study}
 
 def study(
     names:str='', # recipes or studies; an unknown name is answered with the list; empty: all

@@ -74,6 +74,21 @@ def test_generalise_on_record():
     assert means['training'][chosen] >= .95   # chosen on the 7,000s, reported on validation
 
 
+def test_inside_on_record():
+    table = record('inside')
+    assert is_whole(table)
+    runs = table.groupby(['network', 'text']).seed.apply(sorted)
+    assert runs.map(lambda seeds: seeds == list(range(5))).all()
+    assert set(runs.loc[:, 'training'].index) == set(regularise.INSIDE)
+    copied = table.groupby(['network', 'text'])[['copies eight', 'copies nine']].max()
+    assert (copied.xs('without 800s and 900s', level='text') == 0).all().all()   # no hundreds, no digit
+    assert (copied.xs('without 600s and 700s', level='text') > 30).all().all()
+    levels = table[table.text == 'training'].groupby('network').mean(numeric_only=True)
+    gap, leak = levels.floor_known - levels.floor_new, levels.best_known - levels.floor_known
+    assert gap['GRU, smoothed'] < 1 < 3 < gap['GRU']
+    assert leak['GRU, smoothed'] < .6*leak['GRU']
+
+
 def best_on_record(name, networks):
     "The best rates, after a look at whether the record of networks of equal size is whole."
     table = record(name)
@@ -138,6 +153,14 @@ def test_a_fresh_seed_generalises_as_on_record(setting):
     fresh, table = regularise.generalise_seed(setting, 'training', 5), record('generalise')
     known = table[(table.setting == setting) & (table.text == 'training')].accuracy
     assert abs(fresh['accuracy'] - known.mean()) < max(4*known.std(), .02), fresh
+
+
+def test_a_fresh_seed_has_inside_what_is_on_record():
+    fresh, table = regularise.inside_seed('GRU, smoothed', 'training', 5), record('inside')
+    known = table[(table.network == 'GRU, smoothed') & (table.text == 'training')]
+    for name in ('floor_known', 'floor_new', 'right_known', 'right_new', 'best_known', 'first'):
+        assert abs(fresh[name] - known[name].mean()) < max(4*known[name].std(), .2), (name, fresh[name])
+    assert set(fresh) == set(table.columns)
 
 
 def test_a_fresh_seed_of_equal_size_is_as_on_record():
