@@ -28,7 +28,7 @@ from .data import SPLITS, get_dls, spell, tokenize, training_vocab
 from .frames import RegularisedLM
 from .recipes import TEXTS, numbers_right, scores_of
 from .records import keep_record, versions
-from .stateful import evaluating
+from .stateful import StatefulLM, evaluating
 from .training import align, fit, set_seed
 
 # %% ../nbs/12_generalise.ipynb #ef9b0a1e
@@ -249,7 +249,7 @@ def after_conflict(model:nn.Module)->dict: # per cent
 
 # %% ../nbs/12_generalise.ipynb #685d3da2
 @torch.no_grad()
-def at_the_commas(model:nn.Module, # trained, in the frame
+def at_the_commas(model:StatefulLM, # trained
                  )->tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # (N,H), (N,V), (N,)
     """All of 1 to 9,999 read as one stream: states and logits at each comma before a number whose
     thousands digit is that of the number before; and that digit, 1 to 9."""
