@@ -108,8 +108,8 @@ def begun(prompt:str)->list: # tokens
 def written(tokens:list, model:str)->Iterator[str]: # without end
     "What a network says after some tokens: the one in a file, or the one that ships."
     if not model:
-        from rnn_course.pocket import PocketGRU
-        return PocketGRU().write(tokens)
+        from rnn_course.pocket import PocketCopying
+        return PocketCopying().write(tokens)
     from rnn_course.checks import check_model
     from rnn_course.counting import read_prompt, write
     from rnn_course.data import training_vocab
@@ -169,12 +169,13 @@ def _studies()->dict[str, Any]:
     from rnn_course.adapt import adapt_study, few_shot_study
     from rnn_course.counting import counting_study
     from rnn_course.gradients import copy_study
-    from rnn_course.recipes import equal_study, later_study
+    from rnn_course.recipes import equal_study, later_study, rule_study
     from rnn_course.regularise import generalise_study, inside_study
     from rnn_course.tracking import tracking_study
     return {'copy': copy_study, 'counting': counting_study, 'adapt': adapt_study,
             'few_shot': few_shot_study, 'generalise': generalise_study, 'inside': inside_study,
-            'equal': equal_study, 'later': later_study, 'tracking': tracking_study}
+            'equal': equal_study, 'later': later_study, 'tracking': tracking_study,
+            'rule': rule_study}
 
 def study(
     names:str='', # recipes or studies; an unknown name is answered with the list; empty: all

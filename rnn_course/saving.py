@@ -26,6 +26,7 @@ from .gru import GRUCore
 from .linear import LRUCore, MinGRUCore, MinLSTMCore, ResidualBlock
 from .lstm import LSTMCore
 from .records import check_folder, replace_file
+from .rule import CopyCore
 from .single_output import SingleOutputLM
 from .stateful import ACTIVATIONS, AdditiveCore, ElmanCore, StatefulLM
 if TYPE_CHECKING: from fastai.callback.core import Callback   # for an annotation; see `Keep`
@@ -41,6 +42,7 @@ ARGUMENTS: dict[type, str] = {   # class -> the names of its arguments
     MinGRUCore: 'n_in n_hidden lowest', MinLSTMCore: 'n_in n_hidden', LRUCore: 'n_in n_hidden',
     AttentionCore: 'n_in n_hidden n_heads memory positions',
     LookBackCore: 'core n_heads memory', ResidualBlock: 'core n_mlp',
+    CopyCore: 'core n_look memory blur hide following positions',
     StackedCore: 'cores dropout',
     SingleOutputLM: 'vocab_size n_hidden n_emb',
     StatefulLM: _FRAME, ForgetfulLM: _FRAME, OftenFreshLM: _FRAME,
@@ -70,6 +72,8 @@ READ_OFF: dict[str, Callable] = {   # argument -> how to read it off a module
     'n_emb': lambda module: module.embedding.embedding_dim,
     'activation': _activation,
     'batchnorm': lambda module: module.norm is not None,
+    'blur': lambda module: module.blur.p,
+    'following': lambda module: module.following is not None,
     'dropout': _dropout,
     'positions': lambda module: module.nearness is not None,
     'tie': lambda module: module.output.weight is module.embedding.weight,

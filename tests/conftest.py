@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 # In their order: a module may import those before it.
 MODULES = [
     'checks', 'records', 'drawing', 'diagrams', 'data', 'single_output', 'stateful', 'frames',
-    'training', 'nn_rnn', 'deep', 'gru', 'linear', 'attention', 'recipes', 'lstm',
+    'training', 'nn_rnn', 'deep', 'gru', 'linear', 'attention', 'rule', 'recipes', 'lstm',
     'gradients', 'tracking', 'ceiling', 'counting', 'adapt', 'regularise', 'bench',
     'saving', 'pocket', 'cli', 'exercises',
 ]

@@ -115,7 +115,7 @@ def lab():
 
 
 def study():
-    "the record anew, many seeds of everything: an hour and a half; interrupt it as you like"
+    "the record anew, many seeds of everything: some five hours on two cores; interrupt it as you like"
     env()
     run(BIN/'rnn-course', 'study', '--folder', 'nbs/results')
 
