@@ -6,7 +6,7 @@
 PYTHON ?= python3
 export VENV TORCH_ARGS NB
 
-TASKS = course test lab quick lint types test-wheel site study notebooks export readme env site-env clean
+TASKS = course test lab quick lint types test-wheel site study notebooks export readme stills env site-env clean
 .PHONY: $(TASKS)
 .DEFAULT_GOAL = course
 

@@ -25,7 +25,8 @@ inside = {
     'nbs': ['*.ipynb'],
     'nbs/solutions': ['*.ipynb'],
     'nbs/results': ['*.csv', '*.safetensors'],
-    'images': ['*.svg'],
+    'nbs/live': ['*.js', '*.css'],
+    'images': ['*.svg', 'live-*.png'],
 }
 named = {f"{lib}.{folder.replace('/', '.')}": folder for folder in inside}
 package_data = {name: inside[folder] for name, folder in named.items()}

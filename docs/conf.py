@@ -1,6 +1,11 @@
 """Sphinx reads what docs/stage.py laid out: `make site`."""
+import re
+import sys
 from configparser import ConfigParser
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from rnn_course.live import FIGURES   # noqa: E402
 
 settings = ConfigParser(delimiters=['='])
 settings.read(Path(__file__).resolve().parent.parent/'settings.ini', encoding='utf-8')
@@ -21,7 +26,9 @@ python_use_unqualified_type_names = True
 
 exclude_patterns = ['_static']
 
+templates_path = ['templates']
 html_theme = 'furo'
+html_favicon = '../images/logo.svg'
 html_title = project
 html_static_path = ['static']
 html_css_files = ['course.css']
@@ -41,6 +48,18 @@ def say_level(app, page, template, context, doctree):
     context['furo_navigation_tree'] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
+def bring_to_life(app, page, template, context, doctree):
+    "A page with live figures gets what they need, and no other page does."
+    names = re.findall(r'data-live="(\w+)"', context.get('body', ''))
+    if not names: return
+    app.add_css_file('live/live.css')
+    for network in dict.fromkeys(FIGURES[name].network for name in names if FIGURES[name].network):
+        app.add_js_file(f'live/weights-{network}.js')
+    app.add_js_file('live/network.js')
+    app.add_js_file('live/figures.js')
+
+
 def setup(app):
     app.config.html_static_path.append(str(Path(app.srcdir)/'_static'))   # MathJax
     app.connect('html-page-context', say_level, priority=900)   # after the theme
+    app.connect('html-page-context', bring_to_life)

@@ -141,6 +141,7 @@ def stage_output(output):
     if 'text/html' not in data:
         return output
     html = clean_html(''.join(data['text/html']))
+    html = html.replace('src="../images/live-', 'src="_static/live/live-')   # see copy_live
     return {**output, 'data': {'text/html': html}} if html else None
 
 
@@ -167,9 +168,10 @@ def stage_prose(cell, folder):
 
 
 def prose_of(cell, outputs):
-    "A cell whose output is prose: that alone."
-    markdown = [''.join(output['data'].get('text/markdown', '')) for output in outputs if 'data' in output]
-    return markdown_cell(cell['id'], '\n\n'.join(markdown))
+    "A cell whose output is prose, or a figure: that alone."
+    shown = [output['data'] for output in outputs if 'data' in output]
+    parts = [''.join(data.get('text/markdown', data.get('text/html', ''))) for data in shown]
+    return markdown_cell(cell['id'], '\n\n'.join(parts))
 
 
 def in_package(notebook, cell):
@@ -245,6 +247,19 @@ def copy_files(out, node_modules):
     (out/'_static'/'mathjax').mkdir(parents=True)
     shutil.copy(maths, out/'_static'/'mathjax')
     shutil.copytree(ROOT/'images', out/'images')
+    shutil.copy(ROOT/'images'/'logo.svg', out/'_static')   # for the sidebar
+
+
+def copy_live(out):
+    "What the live figures are made of, and the pictures in their place where no script runs."
+    sys.path.insert(0, str(ROOT))
+    from rnn_course.live import NETWORKS, network_script
+    live = out/'_static'/'live'
+    live.mkdir(parents=True)
+    for path in [*(NBS/'live').glob('*'), *(ROOT/'images').glob('live-*.png')]:
+        shutil.copy(path, live)
+    for name in NETWORKS:
+        (live/f'weights-{name}.js').write_text(network_script(name), encoding='utf-8')
 
 
 def stage_front_page(out, pages):
@@ -274,6 +289,7 @@ def stage(out, node_modules):
     out = Path(out)
     shutil.rmtree(out, ignore_errors=True)
     copy_files(out, node_modules)
+    copy_live(out)
     pages = [path for path in NBS.glob('[!_]*.ipynb') if path.stem != 'index']
     pages.sort(key=lambda path: (path.stem != '00_start', path.name))   # the first chapter first
     for path in pages:

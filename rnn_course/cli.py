@@ -230,7 +230,7 @@ def bench(
     print(f'kept in {path}; --again measures anew')
 
 # %% ../nbs/H_cli.ipynb #e2c96059
-_TO_PICTURE = re.compile(rb'\]\(\.\./((?:\.\./)?images/\w+\.svg\))')
+_TO_PICTURE = re.compile(rb'(\]\(|src=\\")\.\./((?:\.\./)?images/[\w-]+\.\w+)')
 
 def _to_copy()->dict[Path, bytes]:
     "What `notebooks` copies: name in the reader's folder -> content."
@@ -239,7 +239,7 @@ def _to_copy()->dict[Path, bytes]:
         for path in sorted(source.glob(pattern)):
             content = path.read_bytes()
             if path.suffix == '.ipynb':   # pictures come to lie one folder nearer than here
-                content = _TO_PICTURE.sub(rb'](\1', content)
+                content = _TO_PICTURE.sub(rb'\1\2', content)
             found[path.relative_to(source)] = content
     for path in sorted((source.parent/'images').glob('*')):
         found[Path('images')/path.name] = path.read_bytes()

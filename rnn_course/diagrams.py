@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['draw_notepad', 'draw_rnn_named', 'draw_streams', 'draw_last_or_all', 'draw_truncated', 'draw_cells', 'draw_gru',
-           'draw_lstm', 'draw_gru_and_lstm', 'draw_scan']
+           'draw_lstm', 'draw_gru_and_lstm', 'draw_scan', 'draw_logo']
 
 # %% ../nbs/I_diagrams.ipynb #48ed1804
 import math
@@ -517,3 +517,11 @@ def draw_scan()->Svg: # shown by a notebook; `.save(path)` writes it
              'it, in the second with the one two before, in the third with the one four before. '
              'After three rounds each of the eight stands for all words up to itself.')
     return _picture(title, 760, 334, *parts)
+
+# %% ../nbs/I_diagrams.ipynb #40cc64b1
+def draw_logo()->Svg: # shown by a notebook; `.save(path)` writes it
+    "The sign of the course: a box whose arrow comes back to it."
+    about = ('A box with an arrow that comes back to it. The blue box is a network, the orange '
+             'arrow its state, which leaves it and is there again at the next word.')
+    loop = _wire(ORANGE, (46, 44), (59, 44), (59, 9), (27, 9), (27, 29))
+    return _picture(about, 64, 64, loop, _box(27, 45, w=40, h=32))

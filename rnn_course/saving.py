@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ARGUMENTS', 'READ_OFF', 'FORMAT', 'find_class', 'describe', 'build', 'tensors', 'described_tensors', 'check_target',
-           'save', 'load', 'Keep']
+           'save', 'read_network', 'load', 'Keep']
 
 # %% ../nbs/F_saving.ipynb #64736be9
 import json
@@ -151,6 +151,7 @@ def check_target(path:str|Path)->Path:
 
 def save(model:nn.Module, # a network of the course
          path:str|Path, # ends in .safetensors; an older file is replaced, as a whole or not at all
+         **more:str, # other texts for the file's head, or another `vocab`; see chapter 18
         )->None:
     "Keep a network in a file, without its state; see `load`."
     path, description, content = check_target(path), describe(model), tensors(model)
@@ -159,7 +160,7 @@ def save(model:nn.Module, # a network of the course
         raise TypeError(f'model: this {type(model).__name__} was changed after it was made, '
                         'its description would not fit its weights')
     about = dict(format=FORMAT, model=json.dumps(description),
-                 vocab=' '.join(training_vocab().itos))
+                 vocab=' '.join(training_vocab().itos)) | more
     plain = {name: tensor.cpu().contiguous() for name, tensor in content.items()}
     replace_file(path, to_bytes(plain, about))
 
@@ -179,8 +180,7 @@ def _read(path):
             _refuse(path, 'a pickle, as torch.save writes; expected a file that `save` wrote')
         _refuse(path, f'not a whole safetensors file: {error}')
 
-def _description(path, about):
-    "The description in a file, and the tensors that the network described has, without numbers."
+def _check_format(path, about):
     form = about.get('format', '')
     if not form.startswith('rnn_course'):
         why = 'it does not say what network it holds'
@@ -188,8 +188,9 @@ def _description(path, about):
     if form != FORMAT:
         why = 'a newer rnn_course may read it'
         _refuse(path, f'its format is {form!r}; expected {FORMAT!r}, {why}')
-    if about.get('vocab', '').split(' ') != training_vocab().itos:
-        _refuse(path, 'its vocabulary is not that of the course')
+
+def _description(path, about):
+    "The description in a file, and the tensors that the network described has, without numbers."
     try:
         description = json.loads(about['model'])
         return description, described_tensors(description)
@@ -214,23 +215,32 @@ def _check_tensors(path, cls, wanted, content):
 def _floating_types(content):
     return {tensor.dtype for tensor in content.values() if tensor.is_floating_point()}
 
+def read_network(path:str|Path, # as `save` wrote it
+                )->tuple[nn.Module, dict]: # in evaluation mode; what the file's head says
+    "A network of any vocabulary, and the texts that were kept with it. Errors as in `load`."
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f'path={str(path)!r}: a folder; expected a file that `save` wrote')
+    if not path.exists(): raise FileNotFoundError(f'path={str(path)!r}: no such file')
+    about, content = _read(path)
+    _check_format(path, about)
+    description, wanted = _description(path, about)
+    _check_tensors(path, description['cls'], wanted, content)
+    model = build(description)
+    for kind in _floating_types(content): model.to(kind)
+    model.load_state_dict(content, strict=False)   # not strict: a shared tensor is there once
+    return model.eval(), about
+
 def load(path:str|Path, # as `save` wrote it
         )->nn.Module: # on the CPU, in evaluation mode, with a fresh state
     """Read a network again, to the last bit. Nothing in the file is run.
 
     FileNotFoundError if it is not there; ValueError, with the reason, for a file that is truncated,
     of another program, or whose tensors are not those of the network it describes."""
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f'path={str(path)!r}: a folder; expected a file that `save` wrote')
-    if not path.exists(): raise FileNotFoundError(f'path={str(path)!r}: no such file')
-    about, content = _read(path)
-    description, wanted = _description(path, about)
-    _check_tensors(path, description['cls'], wanted, content)
-    model = build(description)
-    for kind in _floating_types(content): model.to(kind)
-    model.load_state_dict(content, strict=False)   # not strict: a shared tensor is there once
-    return model.eval()
+    model, about = read_network(path)
+    if about.get('vocab', '').split(' ') == training_vocab().itos: return model
+    why = '; it was trained on a text of its own, see `rnn-course write`'
+    _refuse(path, f'its vocabulary is not that of the course{why if "tokenizer" in about else ""}')
 
 # %% ../nbs/F_saving.ipynb #ee4c4ea1
 def Keep(path:str|Path, # as for `save`

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['align', 'token_loss', 'TokenLoss', 'TokenAccuracy', 'Scores', 'predictions', 'evaluate', 'one_cycle', 'FusedAdamW',
-           'LightLearner', 'listens', 'StopOnNaN', 'make_learner', 'fit', 'plot_fit', 'show_predictions']
+           'LightLearner', 'listens', 'StopOnNaN', 'make_learner', 'fit', 'plot_fit', 'show_predictions', 'GoOn']
 
 # %% ../nbs/D_training.ipynb #d2f5a866
+import json
 import math
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple
 
 import fastai.callback.progress   # noqa: F401, it adds the live table to Learner
@@ -20,14 +22,17 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import nn
 from fastai.basics import Learner, OptimWrapper, set_seed
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelBatchException, CancelEpochException
 from fastai.callback.rnn import ModelResetter
 from fastai.callback.schedule import ParamScheduler, SchedCos
 from fastai.data.core import DataLoaders
 from fastai.learner import AvgLoss, Metric
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
 
 from .checks import check_batches, check_module, check_number, check_whole
 from .drawing import GREY, Html, finish, show_tokens
+from .records import check_folder, replace_file
 from .stateful import evaluating
 
 # %% ../nbs/D_training.ipynb #94ee9b25
@@ -259,3 +264,124 @@ def show_predictions(model:nn.Module, # a trained model
     wrong = sum(a != b for a, b in zip(predicted_tokens, right_tokens))
     title = f'validation stream {stream}: {wrong} of {len(right_tokens)} wrong'
     return show_tokens(right_tokens, predicted_tokens, title=title)
+
+# %% ../nbs/D_training.ipynb #c8389654
+def _flat(model, optimiser)->dict[str, torch.Tensor]:
+    "All tensors that a training is made of, each with a name."
+    found = {f'model.{name}': tensor for name, tensor in model.state_dict().items()}
+    for i, averages in optimiser.state_dict()['state'].items():
+        found |= {f'optimiser.{i}.{name}': tensor for name, tensor in averages.items()}
+    state = getattr(model, 'state', None) or ()
+    for i, part in enumerate(state):
+        complex_too = torch.view_as_real(part) if part.is_complex() else part   # it has no complex
+        found[f'{"complex" if part.is_complex() else "state"}.{i}'] = complex_too
+    found['random'] = torch.get_rng_state()
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+
+def _part(content, kind):
+    "The tensors of one kind, without the kind in their names."
+    return {name.removeprefix(f'{kind}.'): tensor for name, tensor in content.items()
+            if name.startswith(f'{kind}.')}
+
+class GoOn(Callback):
+    """Keeps all that a training is made of, in a file; a training that finds the file goes on from
+    there. Killed at any moment and called again, it ends with the weights of an unbroken one, on
+    the CPU to the last bit.
+
+    ValueError if the file is of another training, or is none."""
+    order = 75   # after fastai's own
+    def __init__(self,
+                 path:str|Path, # made, and replaced as a whole or not at all
+                 every:int=100, # batches from one time to the next
+                 about:dict|None=None, # what else must be the same: texts or numbers, such as lr
+                ):
+        self.path, self.every = Path(path), check_whole('every', every)
+        self.about = about or {}
+        check_folder(self.path.parent)
+
+    def before_fit(self)->None:
+        self.batches = len(self.dls.train)
+        shapes = {name: list(part.shape) for name, part in self.model.state_dict().items()}
+        training = dict(epochs=self.n_epoch, batches=self.batches, weights=shapes, **self.about)
+        self.training_is = json.loads(json.dumps(training))   # as it comes back from a file
+        self.done = 0
+        self.rows: list = []
+        self.content: dict|None = None
+        if self.path.exists(): self.take_up()
+
+    def take_up(self)->None:
+        "Weights and optimiser as they were; what comes later has to wait for its moment."
+        try:
+            with safe_open(self.path, 'pt') as file:
+                about, content = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
+            kept = json.loads(about['training'])
+            self.check_same(kept['is'])
+        except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f'{self.path}: not a training that was kept: {error!r}') from None
+        self.done, self.rows = kept['done'], kept['rows']
+        self.model.load_state_dict(_part(content, 'model'))
+        optimiser = self.opt.opt
+        averages: dict = {}
+        for name, tensor in _part(content, 'optimiser').items():
+            i, name = name.split('.')
+            averages.setdefault(int(i), {})[name] = tensor
+        optimiser.load_state_dict({**optimiser.state_dict(), 'state': averages})
+        self.smooth_loss, self.content = kept['smooth_loss'], content   # they have to wait
+
+    def check_same(self, kept:dict)->None:
+        for name, value in self.training_is.items():
+            if kept.get(name) == value: continue
+            said = '' if name == 'weights' else f': {name}={kept.get(name)!r}, here {value!r}'
+            raise ValueError(f'{self.path}: of another training, with other {name}{said}; '
+                             'remove it to begin anew')
+
+    def take_up_rest(self, state:bool=False)->None:
+        "What would be lost before the first batch that was not done; in an epoch its state, too."
+        if self.content is None: return
+        content, self.content = self.content, None
+        recorded = self.recorder.smooth_loss
+        recorded.count, recorded.val = self.smooth_loss[0], torch.tensor(self.smooth_loss[1])
+        torch.set_rng_state(content['random'])
+        if state: self.take_up_state(content)
+
+    def take_up_state(self, content:dict)->None:
+        parts = {int(i): part for i, part in _part(content, 'state').items()}
+        parts |= {int(i): torch.view_as_complex(part)
+                  for i, part in _part(content, 'complex').items()}
+        device = next(self.model.parameters()).device
+        if parts: self.model.state = tuple(parts[i].to(device) for i in sorted(parts))
+
+    def before_epoch(self)->None:
+        if self.epoch < len(self.rows): raise CancelEpochException()   # it is on record
+
+    def after_cancel_epoch(self)->None:
+        if self.epoch < len(self.rows): self.recorder.log += self.rows[self.epoch]
+
+    def before_train(self)->None:
+        if self.done == self.epoch*self.batches: self.take_up_rest()
+
+    def before_batch(self)->None:
+        if not self.training: return
+        step = self.epoch*self.batches + self.iter
+        if step < self.done: raise CancelBatchException()
+        self.take_up_rest(state=True)
+
+    def after_batch(self)->None:
+        if not self.training: return
+        done = self.epoch*self.batches + self.iter + 1
+        if done < self.done: return
+        last = self.iter == self.batches - 1
+        if done == self.done and last: self.take_up_rest()   # killed before the validation
+        if done > self.done and done % self.every == 0: self.keep(done)
+
+    def after_epoch(self)->None:
+        if self.epoch < len(self.rows): return
+        self.rows = [list(row) for row in self.recorder.values]
+        self.keep((self.epoch + 1)*self.batches)
+
+    def keep(self, done:int)->None:
+        smooth_loss = self.recorder.smooth_loss
+        kept = {'is': self.training_is, 'done': done, 'rows': self.rows,
+                'smooth_loss': [smooth_loss.count, float(smooth_loss.val)]}
+        content = _flat(self.model, self.opt.opt)
+        replace_file(self.path, to_bytes(content, dict(training=json.dumps(kept))))

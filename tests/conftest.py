@@ -20,7 +20,7 @@ MODULES = [
     'checks', 'records', 'drawing', 'diagrams', 'data', 'single_output', 'stateful', 'frames',
     'training', 'nn_rnn', 'deep', 'gru', 'linear', 'attention', 'rule', 'recipes', 'lstm',
     'gradients', 'tracking', 'ceiling', 'counting', 'adapt', 'regularise', 'bench',
-    'saving', 'pocket', 'cli', 'exercises',
+    'saving', 'pocket', 'live', 'machines', 'cli', 'exercises',
 ]
 
 

@@ -1,11 +1,11 @@
 // Look at every page of the site in Chromium, from its files, and say what was seen:
-//     node tests/site.mjs SITE NODE_MODULES CHROMIUM > seen.json
-import {readdirSync} from 'node:fs'
+//     node tests/site.mjs SITE NODE_MODULES CHROMIUM PROMPTS > seen.json
+import {readdirSync, readFileSync} from 'node:fs'
 import {createRequire} from 'node:module'
 import {resolve} from 'node:path'
 import {pathToFileURL} from 'node:url'
 
-const [site, modules, chromium] = process.argv.slice(2)
+const [site, modules, chromium, prompts] = process.argv.slice(2)
 const require = createRequire(resolve(modules, 'x.js'))
 const address = page => pathToFileURL(resolve(site, page)).href
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -112,6 +112,112 @@ async function copy() {
   return seen
 }
 
+// ---- the live figures
+
+const LIVE = {count: 'index.html', state: '02_stateful.html', gates: '05_gru.html', fading: '08_gradients.html', look: '17_rule.html'}
+
+// What a reader with a keyboard does: the figure is never clicked.
+const byKeyboard = {
+  async count(tab, figure) {
+    const input = figure.locator('input[type=text]')
+    await input.focus()
+    await input.press('ControlOrMeta+a')
+    await tab.keyboard.type('nine thousand nine hundred ninety nine ,')
+    await tab.keyboard.press('Enter')
+    await tab.waitForFunction(() => /Wrong/.test(document.querySelector('.live .said').textContent), null, {timeout: 20000})
+    const wrong = await figure.locator('.said').innerText()
+    await input.focus()
+    await input.press('ControlOrMeta+a')
+    await tab.keyboard.type('seven thousand nine hundred ninety nine ,')
+    await tab.keyboard.press('Tab')   // to the button Count
+    await tab.keyboard.press('Tab')   // to the button One word
+    await tab.keyboard.press('Enter')
+    await tab.keyboard.press('Enter')
+    const right = await figure.locator('.text').innerText()
+    await input.focus()
+    await input.press('ControlOrMeta+a')
+    await tab.keyboard.type('zero ,')
+    await tab.keyboard.press('Enter')
+    return {wrong, right, unknown: await figure.locator('.said').innerText()}
+  },
+  async state(tab, figure) {
+    const before = await figure.locator('.head').allInnerTexts()
+    await figure.locator('input[type=range]').nth(1).focus()
+    for (let i = 0; i < 8; i++) await tab.keyboard.press('ArrowLeft')
+    return {before, after: await figure.locator('.head').allInnerTexts(), said: await figure.locator('.said').innerText()}
+  },
+  async gates(tab, figure) {
+    const value = () => figure.locator('.bars .value').nth(2).innerText()
+    const before = await value()
+    await figure.locator('input[type=range]').first().focus()
+    await tab.keyboard.press('End')
+    const after = await value(), trained = await figure.locator('.said').innerText()
+    await figure.locator('select').nth(1).focus()
+    await tab.keyboard.press('ArrowDown')
+    return {before, after, trained, held: await figure.locator('.said').innerText()}
+  },
+  async fading(tab, figure) {
+    const said = () => figure.locator('.said').innerText()
+    const before = await said()
+    await figure.locator('input[type=range]').first().focus()
+    for (let i = 0; i < 20; i++) await tab.keyboard.press('ArrowRight')
+    return {before, after: await said()}
+  },
+  async look(tab, figure) {
+    const head = () => figure.locator('.head').innerText()
+    const before = await head()
+    await figure.locator('.pick:not([disabled])').nth(14).focus()
+    const after = await head(), cold = await figure.locator('.said').innerText()
+    await figure.locator('input[type=range]').first().focus()
+    await tab.keyboard.press('End')
+    return {before, after, cold, hot: await figure.locator('.said').innerText()}
+  },
+}
+
+async function live(name) {
+  const seen = {errors: [], outside: []}
+  const tab = await open(LIVE[name], seen)
+  const figure = tab.locator(`figure[data-live=${name}]`)
+  seen.started = await figure.locator('.live').count()
+  seen.stills = await figure.locator(':scope > img').count()
+  seen.scripts = await tab.evaluate(() => [...document.scripts].map(script => script.src.split('/').pop().split('?')[0]))
+  seen.said = await byKeyboard[name](tab, figure)
+  await tab.context().close()
+  const plain = await browser.newContext({javaScriptEnabled: false})
+  const off = await plain.newPage()
+  await off.goto(address(LIVE[name]), {waitUntil: 'load'})
+  const still = off.locator(`figure[data-live=${name}] > img`)
+  seen.off = {width: (await still.boundingBox())?.width, alt: await still.getAttribute('alt'),
+    about: await off.locator(`figure[data-live=${name}] figcaption`).innerText()}
+  await plain.close()
+  return seen
+}
+
+// The figures move only where a reader has not asked for calm.
+async function calm() {
+  const context = await browser.newContext({reducedMotion: 'reduce', viewport: {width: 1280, height: 900}}), tab = await context.newPage()
+  await tab.goto(address('index.html'), {waitUntil: 'load'})
+  const text = () => tab.locator('figure[data-live=count] .text').innerText()
+  const before = await text()
+  await tab.waitForTimeout(1000)
+  const later = await text()
+  await tab.locator('figure[data-live=count] button').first().press('Enter')
+  const after = await text()
+  await context.close()
+  return {before, later, after}
+}
+
+// What JavaScript's networks answer to prompts: name -> logits after each.
+async function logits(prompts) {
+  const seen = {errors: [], outside: []}, found = {}
+  for (const [name, page] of Object.entries({gru: '05_gru.html', reads_and_counts: '17_rule.html'})) {
+    const tab = await open(page, seen)
+    found[name] = await tab.evaluate(([name, prompts]) => prompts.map(prompt => [...rnnCourse.network(name).readAll(prompt).logits]), [name, prompts])
+    await tab.context().close()
+  }
+  return found
+}
+
 const pages = readdirSync(site, {recursive: true}).map(String).filter(name => name.endsWith('.html')).sort()
 const seen = {pages: {}}
 const rest = [...pages]
@@ -126,5 +232,8 @@ async function worker() {
 }
 await Promise.all([worker(), worker()])
 Object.assign(seen, {search: await search('reset gate'), dark: await dark(), copy: await copy()})
+seen.live = {}
+for (const name of Object.keys(LIVE)) seen.live[name] = await live(name)
+Object.assign(seen, {calm: await calm(), logits: await logits(JSON.parse(readFileSync(prompts, 'utf8')))})
 await browser.close()
 console.log(JSON.stringify(seen, null, 1))

@@ -1,5 +1,7 @@
 """Studies on a cluster, and networks that a machine trains once."""
 import os
+import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,29 @@ def test_a_dask_cluster_takes_a_study(tmp_path):
         workers = set(client.run(os.getpid).values())
         with parallel_config('dask'): table = records.keep_record(tmp_path/'study.csv', who_ran, keys)
     assert len(workers) == 2 and set(table.process) <= workers and list(table.seed) == list(range(12))
+
+
+def dies_once(seed, flag):
+    "A run whose process is killed, the first time."
+    if seed == 3 and not Path(flag).exists():
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return who_ran(seed)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='Windows has no SIGKILL')
+def test_nothing_is_lost_when_a_worker_of_a_cluster_is_killed(tmp_path):
+    distributed = pytest.importorskip('dask.distributed')
+    from joblib import parallel_config
+    keys, flag = [dict(seed=seed) for seed in range(12)], str(tmp_path/'killed')
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        before = set(client.run(os.getpid).values())
+        with parallel_config('dask'):
+            table = records.keep_record(tmp_path/'study.csv', partial(dies_once, flag=flag), keys)
+        client.wait_for_workers(2, timeout=60)
+        after = set(client.run(os.getpid).values())
+    assert Path(flag).exists() and len(before & after) == 1   # one was killed, another came for it
+    assert list(table.seed) == list(range(12))
 
 
 def test_the_caller_chooses_the_backend(tmp_path):

@@ -3,6 +3,7 @@ import ast
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import sys
@@ -13,8 +14,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import torch
 from conftest import APPENDICES, CHAPTERS, NBS, NOTEBOOKS, ROOT, run
 from filelock import FileLock
+
+from rnn_course.data import spell, training_vocab
+from rnn_course.live import FIGURES
+from rnn_course.saving import load
+from rnn_course.stateful import evaluating
 
 NODE_MODULES = Path(sys.prefix)/'node'/'node_modules'
 BROWSERS = filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome')))
@@ -72,9 +79,20 @@ def seen(site, shared):
     with FileLock(shared/'lock'):
         said = shared/'seen.json'
         if not said.exists():
-            done = run('node', ROOT/'tests'/'site.mjs', site, NODE_MODULES, CHROMIUM, timeout=1800)
+            (shared/'prompts.json').write_text(json.dumps(prompts()), encoding='utf-8')
+            args = site, NODE_MODULES, CHROMIUM, shared/'prompts.json'
+            done = run('node', ROOT/'tests'/'site.mjs', *args, timeout=1800)
             said.write_text(done.stdout, encoding='utf-8')
     return json.loads(text(said))
+
+
+def prompts():
+    "A hundred, half of them numbers in a row, half of them words at random."
+    draw = random.Random(0)
+    vocab = training_vocab().itos
+    rows = [range(n, n + 3) for n in draw.sample(range(1, 9990), 50)]
+    counted = [' , '.join(spell(n) for n in row).split() for row in rows]
+    return counted + [draw.choices(vocab, k=draw.randint(1, 40)) for _ in range(50)]
 
 
 @pytest.fixture
@@ -291,6 +309,96 @@ def test_the_dark_switch_works_and_is_remembered(seen):
 
 def test_code_can_be_copied(seen):
     assert seen['copy']['copied'].strip() == seen['copy']['code'].strip() != ''
+
+
+# ---- the live figures
+
+LIVE = {'count': 'index.html', 'state': '02_stateful.html', 'gates': '05_gru.html',
+        'fading': '08_gradients.html', 'look': '17_rule.html'}
+
+
+@pytest.mark.parametrize('name', LIVE)
+def test_a_live_figure_runs_from_a_file(seen, name):
+    live = seen['live'][name]
+    assert live['started'] == 1 and live['stills'] == 0
+    assert not live['errors'] and not live['outside']
+
+
+@pytest.mark.parametrize('name', LIVE)
+def test_without_scripts_there_is_a_picture_and_what_it_shows(seen, name):
+    off = seen['live'][name]['off']
+    assert off['width'] > 300
+    assert off['alt'] == FIGURES[name].still and off['about'] == FIGURES[name].about
+
+
+@pytest.mark.parametrize('name', LIVE)
+def test_what_makes_a_figure_live_is_light(site, seen, name):
+    "Weights, scripts and style of a page, below 700 kB."
+    folder = site/'_static'/'live'
+    scripts = [file for file in seen['live'][name]['scripts'] if (folder/file).exists()]
+    assert {'network.js', 'figures.js'} <= set(scripts)
+    assert sum((folder/file).stat().st_size for file in [*scripts, 'live.css']) < 700_000
+
+
+def test_pages_without_a_figure_load_nothing_of_it(site):
+    with_figures = {path.name for path in pages(site) if '/live/figures.js' in text(path)}
+    assert with_figures == set(LIVE.values()) | {'N_live.html'}
+
+
+def test_it_counts_and_says_where_it_is_wrong(seen):
+    said = seen['live']['count']['said']
+    assert said['wrong'].startswith('Wrong, after 0 right words: here comes “ten”')
+    assert said['right'].split(' , ')[-1].split() == ['eight', 'thousand']
+    assert said['unknown'].startswith('“zero” is not one of its words')
+
+
+def wrong_words(head):
+    return int(re.search(r'(\d+) of \d+', head)[1])
+
+
+def test_a_network_that_forgets_is_wrong_more_often_in_short_windows(seen):
+    said = seen['live']['state']['said']
+    kept, forgot = map(wrong_words, said['before'])
+    kept_again, forgot_more = map(wrong_words, said['after'])
+    assert kept == kept_again < forgot < forgot_more
+    assert said['said'] == 'From 3,456, in windows of 2 words.'
+
+
+def test_a_gate_is_a_dial_and_a_trained_one_matters(seen):
+    said = seen['live']['gates']['said']
+    assert (said['before'], said['after']) == ('0.41', '0.80')   # (1 - z)·(-0.5) + z·0.8 at 0.7, and at 1
+    assert wrong_words(said['trained']) < wrong_words(said['held'])
+
+
+def test_the_gradient_follows_the_radius(seen):
+    "Twenty steps of the slider up, from 1 to 1.2: by the matrix alone 1.2 to the 60th times as much."
+    said = seen['live']['fading']['said']
+    before = float(re.search(r'steps: ([\d.]+) by the matrix', said['before'])[1])
+    digit, power = re.search(r'steps: ([\d.]+)(?: · 10([⁰¹²³⁴⁵⁶⁷⁸⁹]+))? by', said['after']).groups()
+    after = float(digit)*10**int((power or '0').translate(str.maketrans('⁰¹²³⁴⁵⁶⁷⁸⁹', '0123456789')))
+    assert after/before == pytest.approx(1.2**60, rel=.2)
+
+
+def test_it_shows_where_it_looks_and_makes_mistakes_when_hot(seen):
+    said = seen['live']['look']['said']
+    assert said['before'].startswith('Before it says “eight”: it looks at “seven” most')
+    assert said['after'] != said['before']
+    assert said['cold'].startswith('Every word') and wrong_words(said['hot']) > 0
+
+
+def test_figures_keep_still_where_a_reader_asked_for_calm(seen):
+    calm = seen['calm']
+    assert calm['before'] == calm['later']
+    assert len(calm['after'].split()) > len(calm['before'].split()) + 30   # at once, when asked
+
+
+def test_javascript_computes_what_pytorch_does(seen):
+    for name, given in seen['logits'].items():
+        model = load(NBS/'results'/f'{name}.safetensors')
+        for words, ours in zip(prompts(), given, strict=True):
+            with torch.no_grad(), evaluating(model):
+                theirs = model(training_vocab().encode(words)[None])[0, -1]
+            assert (torch.tensor(ours) - theirs).abs().max() < 1e-4, (name, words)
 
 
 class Shell:

@@ -145,6 +145,16 @@ def site():
     print('Open build/site/index.html')
 
 
+def stills():
+    "for contributors: the pictures of the live figures taken anew, in a browser that nobody sees"
+    site()
+    browsers = map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))
+    chromium = os.environ.get('CHROMIUM') or next(filter(None, browsers), None)
+    node = shutil.which('node')
+    if not chromium or not node: sys.exit('the pictures are taken with Node.js and Chromium; one is missing')
+    run(node, 'docs/stills.mjs', 'build/site', VENV/'node'/'node_modules', chromium, 'images')
+
+
 def export():
     "for contributors: notebooks cleaned, the package exported from them"
     env()
@@ -175,7 +185,7 @@ def clean():
 
 
 FUNCTIONS = (course, test, lab, quick, lint, types, test_wheel, site, study,
-             notebooks, export, readme, env, site_env, clean)
+             notebooks, export, readme, stills, env, site_env, clean)
 TASKS = {function.__name__.replace('_', '-'): function for function in FUNCTIONS}
 
 

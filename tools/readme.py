@@ -4,6 +4,7 @@
 
 Cells marked `#| hide` are left out; of those marked `#| echo: false` only the output is kept."""
 import re
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from nbconvert import MarkdownExporter
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 ROOT = Path(__file__).resolve().parent.parent
+SITE = 'https://rnn-course.github.io/rnn_course/'
 
 
 def directives(cell):
@@ -35,12 +37,24 @@ def seen_from_above(link):
     return f'](nbs/{target})' if beside else link[0]
 
 
+def show_still(cell):
+    "A live figure as a picture with its description, which is what README can show."
+    for output in cell.get('outputs', []):
+        found = re.search(r'<img src="(.*?)" alt="(.*?)"><figcaption>(.*?)</figcaption>',
+                          output.get('data', {}).get('text/html', ''))
+        if not found: continue
+        source, shown, _ = map(unescape, found.groups())
+        invitation = f'On [the reading site]({SITE}) you can play with it.'
+        output['data'] = {'text/markdown': f'![{shown}]({source})\n\n{invitation}'}
+
+
 def readme():
     "The text of README.md."
     nb = nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4)
     for cell in nb.cells: cell.metadata['tags'] = tags(cell)
     remove = dict(remove_cell_tags={'drop'}, remove_input_tags={'no-input'})
     remover = TagRemovePreprocessor(enabled=True, **remove)
+    for cell in nb.cells: show_still(cell)
     text, _ = MarkdownExporter(preprocessors=[remover]).from_notebook_node(nb)
     # links and pictures are seen from nbs/ in the notebook, from the project's folder in README
     text = text.replace('](../', '](')

@@ -40,7 +40,7 @@ def place_in_wheel(name):
 
 def expected():
     "What belongs into the wheel, its metadata apart, and where it comes from."
-    kinds = {'.py', '.typed', '.ipynb', '.csv', '.safetensors', '.svg'}
+    kinds = {'.py', '.typed', '.ipynb', '.csv', '.safetensors', '.svg', '.png', '.js', '.css'}
     names = [name for name in known_to_git('rnn_course', 'nbs', 'images') if Path(name).suffix in kinds]
     return {place_in_wheel(name): ROOT/name for name in names}
 
