@@ -6,12 +6,15 @@ import {pathToFileURL} from 'node:url'
 
 const [site, modules, chromium, images] = process.argv.slice(2)
 const require = createRequire(resolve(modules, 'x.js'))
-const browser = await require('playwright-core').chromium.launch({executablePath: chromium, args: ['--no-sandbox', '--disable-gpu']})
-const context = await browser.newContext({viewport: {width: 1280, height: 1000}, colorScheme: 'light', reducedMotion: 'reduce'})
+const flags = ['--no-sandbox', '--disable-gpu']
+const browser = await require('playwright-core').chromium.launch({executablePath: chromium, args: flags})
+const viewport = {width: 1280, height: 1000}
+const context = await browser.newContext({viewport, colorScheme: 'light', reducedMotion: 'reduce'})
 const tab = await context.newPage()
 const done = new Set()
 for (const page of readdirSync(site).filter(name => name.endsWith('.html'))) {
-  const names = [...readFileSync(resolve(site, page), 'utf8').matchAll(/<figure data-live="(\w+)"/g)].map(found => found[1])
+  const html = readFileSync(resolve(site, page), 'utf8')
+  const names = [...html.matchAll(/<figure data-live="(\w+)"/g)].map(found => found[1])
   if (names.every(name => done.has(name))) continue
   await tab.goto(pathToFileURL(resolve(site, page)).href, {waitUntil: 'load'})
   for (const name of names) {

@@ -73,7 +73,7 @@ FIGURES = {
         'shut, and watch what breaks.'),
     'fading': Figure('',
         'The size of a gradient over sixty steps back: by a matrix of spectral radius 1 alone it '
-        'stays, with tanh between it falls to a hundred-millionth.',
+        'stays, with tanh between it falls below a hundred-millionth.',
         'A gradient on its way back through 32 units. Set the spectral radius of the recurrent '
         'matrix, and how loud the inputs are.'),
     'look': Figure('reads_and_counts',
@@ -85,8 +85,8 @@ FIGURES = {
 
 def live(name:str, # one of `FIGURES`
         )->'HTML': # shown by a notebook
-    """A figure to play with. Where the environment variable RNN_COURSE_LIVE says `still`, the
-    picture alone: so the notebooks are saved, and the site brings them to life again."""
+    """A figure to play with. Where the environment variable RNN_COURSE_LIVE says `still`, it is the
+    picture alone, as in the notebooks that the course keeps; on the site scripts replace it."""
     from IPython.display import HTML
     check_choice('name', name, FIGURES)
     figure = FIGURES[name]
@@ -95,8 +95,8 @@ def live(name:str, # one of `FIGURES`
                f'<figcaption>{escape(figure.about)}</figcaption></figure>')
     if os.environ.get('RNN_COURSE_LIVE') == 'still': return HTML(element)
     folder = course_folder()/'live'
-    style, *scripts = [(folder/file).read_text(encoding='utf-8')
-                       for file in ('live.css', 'network.js', 'figures.js')]
+    def text(file): return (folder/file).read_text(encoding='utf-8')
+    style, scripts = text('live.css'), [text('network.js'), text('figures.js')]
     weights = [network_script(figure.network)] if figure.network else []
-    code = ''.join(f'<script>{text}</script>' for text in [*weights, *scripts])
+    code = ''.join(f'<script>{script}</script>' for script in [*weights, *scripts])
     return HTML(f'<style>{style}</style>{element}{code}')

@@ -57,6 +57,11 @@ class CopyCore(nn.Module):
         self.gate = nn.Linear(n_hidden, 3 if following else 2)
         self.nearness = nn.Parameter(torch.zeros(memory)) if positions else None
 
+    def empty(self, x:torch.Tensor)->tuple:
+        "The state before the first token."
+        nothing_read = x[None, :, :0]
+        return None, x.new_zeros(1, len(x), 1, self.hidden_size), nothing_read
+
     def hidden_words(self, x:torch.Tensor)->torch.Tensor: # (B,T,n_in)
         "The inputs without some words, each hidden wherever it stands."
         same = (x[:, :, None] == x[:, None]).all(-1)             # (B,T,T), the same word
@@ -94,8 +99,7 @@ class CopyCore(nn.Module):
                 state:tuple|None=None, # the core's; (1,B,N,H), its last; (1,B,N-1,n_in), the inputs
                )->tuple[torch.Tensor, tuple]: # (B,T,H); the last state
         check_inputs(x, self.input_size)
-        if state is None: state = None, x.new_zeros(1, len(x), 1, self.hidden_size), x[None, :, :0]
-        own, (before,), (read,) = state
+        own, (before,), (read,) = self.empty(x) if state is None else state
         mixed = []
         for piece in x.split(PIECE, 1):
             seen = self.hidden_words(piece) if self.hide and self.training else piece
@@ -135,12 +139,13 @@ class Rehearse(Callback):
     def before_epoch(self)->None:
         if self.epoch == 0 or self.pieces == 0: return   # at first nothing is learned yet
         with torch.no_grad(), evaluating(self.model):
-            logits = torch.cat([self.model(piece[None])[0] for piece in self.text[:-1].split(1000)])
+            pieces = self.text[:-1].split(1000)
+            logits = torch.cat([self.model(piece[None])[0] for piece in pieces])
         losses = F.cross_entropy(logits, self.text[1:], reduction='none')
         self.chances = losses**self.power + 1e-6
 
     def draw(self)->torch.Tensor: # (pieces, length+1)
-        "Pieces of the text, the tokens that were drawn in their last three quarters."
+        "Pieces of the text; what was drawn stands somewhere in the last three quarters of each."
         drawn = torch.multinomial(self.chances, self.pieces, replacement=True)
         before = torch.randint(self.length//4, self.length, (self.pieces,), device=drawn.device)
         start = (drawn - before).clamp(0, len(self.text) - self.length - 1)

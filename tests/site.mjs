@@ -114,7 +114,8 @@ async function copy() {
 
 // ---- the live figures
 
-const LIVE = {count: 'index.html', state: '02_stateful.html', gates: '05_gru.html', fading: '08_gradients.html', look: '17_rule.html'}
+const LIVE = {
+  count: 'index.html', state: '02_stateful.html', gates: '05_gru.html', fading: '08_gradients.html', look: '17_rule.html'}
 
 // What a reader with a keyboard does: the figure is never clicked.
 const byKeyboard = {
@@ -124,7 +125,8 @@ const byKeyboard = {
     await input.press('ControlOrMeta+a')
     await tab.keyboard.type('nine thousand nine hundred ninety nine ,')
     await tab.keyboard.press('Enter')
-    await tab.waitForFunction(() => /Wrong/.test(document.querySelector('.live .said').textContent), null, {timeout: 20000})
+    const saysWrong = () => /Wrong/.test(document.querySelector('.live .said').textContent)
+    await tab.waitForFunction(saysWrong, null, {timeout: 20000})
     const wrong = await figure.locator('.said').innerText()
     await input.focus()
     await input.press('ControlOrMeta+a')
@@ -144,7 +146,8 @@ const byKeyboard = {
     const before = await figure.locator('.head').allInnerTexts()
     await figure.locator('input[type=range]').nth(1).focus()
     for (let i = 0; i < 8; i++) await tab.keyboard.press('ArrowLeft')
-    return {before, after: await figure.locator('.head').allInnerTexts(), said: await figure.locator('.said').innerText()}
+    const after = await figure.locator('.head').allInnerTexts()
+    return {before, after, said: await figure.locator('.said').innerText()}
   },
   async gates(tab, figure) {
     const value = () => figure.locator('.bars .value').nth(2).innerText()
@@ -180,7 +183,8 @@ async function live(name) {
   const figure = tab.locator(`figure[data-live=${name}]`)
   seen.started = await figure.locator('.live').count()
   seen.stills = await figure.locator(':scope > img').count()
-  seen.scripts = await tab.evaluate(() => [...document.scripts].map(script => script.src.split('/').pop().split('?')[0]))
+  const sources = await tab.evaluate(() => [...document.scripts].map(script => script.src))
+  seen.scripts = sources.map(source => source.split('/').pop().split('?')[0])
   seen.said = await byKeyboard[name](tab, figure)
   await tab.context().close()
   const plain = await browser.newContext({javaScriptEnabled: false})
@@ -195,7 +199,8 @@ async function live(name) {
 
 // The figures move only where a reader has not asked for calm.
 async function calm() {
-  const context = await browser.newContext({reducedMotion: 'reduce', viewport: {width: 1280, height: 900}}), tab = await context.newPage()
+  const context = await browser.newContext({reducedMotion: 'reduce', viewport: {width: 1280, height: 900}})
+  const tab = await context.newPage()
   await tab.goto(address('index.html'), {waitUntil: 'load'})
   const text = () => tab.locator('figure[data-live=count] .text').innerText()
   const before = await text()
@@ -212,7 +217,10 @@ async function logits(prompts) {
   const seen = {errors: [], outside: []}, found = {}
   for (const [name, page] of Object.entries({gru: '05_gru.html', reads_and_counts: '17_rule.html'})) {
     const tab = await open(page, seen)
-    found[name] = await tab.evaluate(([name, prompts]) => prompts.map(prompt => [...rnnCourse.network(name).readAll(prompt).logits]), [name, prompts])
+    found[name] = await tab.evaluate(([name, prompts]) => {
+      const after = prompt => [...rnnCourse.network(name).readAll(prompt).logits]
+      return prompts.map(after)
+    }, [name, prompts])
     await tab.context().close()
   }
   return found

@@ -8,8 +8,9 @@
 
   // An element with attributes (a function listens) and children.
   function make(tag, attributes, ...children) {
-    const drawn = ['svg', 'g', 'path', 'line', 'rect', 'circle', 'text', 'title', 'polyline'].includes(tag)
-    const element = drawn ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag)
+    const drawn = ['svg', 'line', 'rect', 'text', 'polyline'].includes(tag)
+    const kind = drawn ? 'http://www.w3.org/2000/svg' : 'http://www.w3.org/1999/xhtml'
+    const element = document.createElementNS(kind, tag)
     for (const [name, value] of Object.entries(attributes || {})) {
       if (typeof value === 'function') element.addEventListener(name, value)
       else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? '' : value)
@@ -40,6 +41,18 @@
   const button = (text, pressed) => make('button', {type: 'button', click: pressed}, text)
   const controls = (...children) => make('div', {class: 'controls'}, ...children)
   const say = () => make('p', {class: 'said', role: 'status'})
+  const head = text => make('p', {class: 'head'}, text)
+  const small = text => make('p', {class: 'small'}, text)
+  const twoDigits = value => value.toFixed(2)
+
+  function textBox(value) {
+    return make('input', {type: 'text', size: 44, spellcheck: 'false', autocomplete: 'off', value})
+  }
+
+  // A region that scrolls where it is wider than the page, and so can be reached by keyboard.
+  function region(name) {
+    return make('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': name})
+  }
   const words = text => text.trim().toLowerCase().replaceAll(',', ' , ').split(/\s+/).filter(Boolean)
   const percent = chance => chance < .0005 ? '< 0.1 %' : `${(100*chance).toFixed(chance < .1 ? 1 : 0)} %`
 
@@ -67,8 +80,7 @@
 
   figures.count = (place) => {
     const network = course.network('reads_and_counts')
-    const prompt = make('input', {type: 'text', size: 44, spellcheck: 'false', autocomplete: 'off',
-      value: 'seven thousand nine hundred ninety seven ,'})
+    const prompt = textBox('seven thousand nine hundred ninety seven ,')
     const text = make('p', {class: 'text', 'aria-label': 'what it says'}), likely = make('div'), said = say()
     let written, asked, next, timer, right
 
@@ -112,7 +124,9 @@
         return false
       }
       if (due) right++
-      said.textContent = due ? `${right} words, all of them right.` : 'No way to tell whether this is right: begin with a number and a comma.'
+      said.textContent = due
+        ? `${right} words, all of them right.`
+        : 'No way to tell whether this is right: begin with a number and a comma.'
       return true
     }
 
@@ -136,7 +150,11 @@
     place.append(controls(labelled('Begin with', prompt), go, one, again), text, likely, said)
     begin()
     if (!calm()) {
-      const seen = new IntersectionObserver(found => { if (found.some(f => f.isIntersecting)) { seen.disconnect(); if (!timer && !written.length) run() } })
+      const seen = new IntersectionObserver(found => {
+        if (!found.some(part => part.isIntersecting)) return
+        seen.disconnect()
+        if (!timer && !written.length) run()
+      })
       seen.observe(place)
     }
   }
@@ -171,13 +189,15 @@
     function show() {
       const kept = read(false), forgot = read(true)
       texts.replaceChildren(
-        make('p', {class: 'head'}, `It keeps its state: ${kept.wrong} of ${kept.of} words wrong`), kept.shown,
-        make('p', {class: 'head'}, `It forgets at each window: ${forgot.wrong} of ${forgot.of} wrong`), forgot.shown)
+        head(`It keeps its state: ${kept.wrong} of ${kept.of} words wrong`), kept.shown,
+        head(`It forgets at each window: ${forgot.wrong} of ${forgot.of} wrong`), forgot.shown)
       said.textContent = `From ${from.toLocaleString('en')}, in windows of ${wide} words.`
     }
 
-    const start = slider('Read from', {min: 100, max: 7980, step: 1, value: from, say: n => n.toLocaleString('en')}, n => { from = n; show() })
-    const width = slider('Words in a window', {min: 2, max: 30, step: 1, value: wide}, n => { wide = n; show() })
+    const numbers = {min: 100, max: 7980, step: 1, value: from, say: n => n.toLocaleString('en')}
+    const start = slider('Read from', numbers, n => { from = n; show() })
+    const widths = {min: 2, max: 30, step: 1, value: wide}
+    const width = slider('Words in a window', widths, n => { wide = n; show() })
     place.append(controls(start.control, width.control), texts, said)
     show()
   }
@@ -189,22 +209,30 @@
     const dial = make('div')
     function turn() {
       const now = (1 - z)*candidate + z*old
-      const row = (name, value, kind) => [make('span', {class: 'name'}, name),
-        make('span', {class: 'bar signed'}, make('span', {class: kind, style: `left:${50 + 50*Math.min(value, 0)}%;width:${50*Math.abs(value)}%`})),
-        make('span', {class: 'value'}, value.toFixed(2))]
-      dial.replaceChildren(make('div', {class: 'bars'}, ...row('old state', old, 'likely'), ...row('candidate', candidate, 'other'), ...row('new state', now, 'third')))
+      dial.replaceChildren(make('div', {class: 'bars'},
+        ...signedBar('old state', old, 'likely'),
+        ...signedBar('candidate', candidate, 'other'),
+        ...signedBar('new state', now, 'third')))
     }
-    const number = value => value.toFixed(2)
+
+    // From the middle to the left or to the right.
+    function signedBar(name, value, kind) {
+      const style = `left:${50 + 50*Math.min(value, 0)}%;width:${50*Math.abs(value)}%`
+      return [make('span', {class: 'name'}, name),
+        make('span', {class: 'bar signed'}, make('span', {class: kind, style})),
+        make('span', {class: 'value'}, twoDigits(value))]
+    }
+
+    const range = (min, value) => ({min, max: 1, step: .01, value, say: twoDigits})
     const sliders = [
-      slider('update gate z', {min: 0, max: 1, step: .01, value: z, say: number}, value => { z = value; turn() }),
-      slider('old state', {min: -1, max: 1, step: .01, value: old, say: number}, value => { old = value; turn() }),
-      slider('candidate', {min: -1, max: 1, step: .01, value: candidate, say: number}, value => { candidate = value; turn() })]
+      slider('update gate z', range(0, z), value => { z = value; turn() }),
+      slider('old state', range(-1, old), value => { old = value; turn() }),
+      slider('candidate', range(-1, candidate), value => { candidate = value; turn() })]
     turn()
 
     const network = course.network('gru')
-    const prompt = make('input', {type: 'text', size: 44, spellcheck: 'false', autocomplete: 'off',
-      value: 'three hundred forty eight , three hundred forty nine , three hundred fifty , three hundred fifty one ,'})
-    const picture = make('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': 'gates of the units, word by word'})
+    const prompt = textBox(course.counted(348, 351).join(' '))
+    const picture = region('gates of the units, word by word')
     const text = make('p', {class: 'text'}), said = say()
     let gate = 'update', hold = 'no'
 
@@ -234,11 +262,15 @@
       said.textContent = `Upper layer, ${gate} gates ${state}: ${wrong} of ${judged} words wrong.`
     }
 
-    const shown = choice('Show the', {update: 'update gate', reset: 'reset gate'}, value => { gate = value; read() })
-    const held = choice('and', {no: 'leave it as it was trained', open: 'hold it at 1, all units', shut: 'hold it at 0, all units'}, value => { hold = value; read() })
+    const gates = {update: 'update gate', reset: 'reset gate'}
+    const shown = choice('Show the', gates, value => { gate = value; read() })
+    const ways = {no: 'leave it as it was trained', open: 'hold it at 1, all units', shut: 'hold it at 0, all units'}
+    const held = choice('and', ways, value => { hold = value; read() })
     prompt.addEventListener('input', read)
-    place.append(make('p', {class: 'head'}, 'One unit: turn the gate'), controls(...sliders.map(s => s.control)), dial,
-      make('p', {class: 'head'}, 'A trained GRU, 64 units'), controls(labelled('It reads', prompt), shown.control, held.control), picture, text, said)
+    place.append(
+      head('One unit: turn the gate'), controls(...sliders.map(part => part.control)), dial,
+      head('A trained GRU, 64 units'), controls(labelled('It reads', prompt), shown.control, held.control),
+      picture, text, said)
     read()
   }
 
@@ -251,10 +283,17 @@
     })
     units.sort((a, b) => spread[b] - spread[a])
     const wide = 22, high = 4, bottom = 74
-    const svg = make('svg', {width: columns.length*wide + 4, height: units.length*high + bottom, role: 'img', 'aria-label': `${what}: a row a unit, a column a word; the darker the nearer to 1`})
+    const label = `${what}: a row a unit, a column a word; the darker the nearer to 1`
+    const size = {width: columns.length*wide + 4, height: units.length*high + bottom}
+    const svg = make('svg', {...size, role: 'img', 'aria-label': label})
     columns.forEach((column, i) => {
-      units.forEach((unit, row) => svg.append(make('rect', {x: i*wide, y: row*high, width: wide - 1, height: high, class: 'cell', 'fill-opacity': column[unit].toFixed(2)})))
-      svg.append(make('text', {transform: `translate(${i*wide + wide/2 + 4} ${units.length*high + 6}) rotate(90)`, class: 'tick'}, below[i]))
+      const x = i*wide
+      units.forEach((unit, row) => {
+        const box = {x, y: row*high, width: wide - 1, height: high}
+        svg.append(make('rect', {...box, class: 'cell', 'fill-opacity': twoDigits(column[unit])}))
+      })
+      const transform = `translate(${x + wide/2 + 4} ${units.length*high + 6}) rotate(90)`
+      svg.append(make('text', {transform, class: 'tick'}, below[i]))
     })
     return svg
   }
@@ -296,7 +335,8 @@
     let rho = 1, loud = .5
 
     function gradients() {
-      const scaled = W.map(row => row.map(w => w*rho)), turned = scaled.map((_, i) => scaled.map(row => row[i]))
+      const scaled = W.map(row => row.map(w => w*rho))
+      const turned = scaled.map((_, i) => scaled.map(row => row[i]))
       const slopes = []
       let h = new Array(n).fill(0)
       for (const input of inputs) {
@@ -318,37 +358,53 @@
     // 7e-9 as 7 · 10⁻⁹
     function power(value) {
       const [digit, exponent] = value.toExponential(0).split('e')
-      return `${digit} · 10${[...exponent.replace('+', '')].map(sign => sign === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[sign]).join('')}`
+      const raised = Array.from(exponent.replace('+', ''), sign => sign === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[sign])
+      return `${digit} · 10${raised.join('')}`
     }
 
-    const picture = make('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': 'size of the gradient over the distance'}), said = say()
-    const legend = make('p', {class: 'small'}, make('span', {class: 'key likely'}, 'the recurrent matrix alone'), ' ', make('span', {class: 'key other'}, 'with tanh between'))
+    const picture = region('size of the gradient over the distance'), said = say()
+    const legend = make('p', {class: 'small'},
+      make('span', {class: 'key likely'}, 'the recurrent matrix alone'), ' ',
+      make('span', {class: 'key other'}, 'with tanh between'))
     function show() {
       const found = gradients()
       picture.replaceChildren(plot(found))
-      const far = value => value >= .01 && value < 1000 ? value.toFixed(2) : power(value)
-      said.textContent = `With a spectral radius of ${rho.toFixed(2)}, what is left of the gradient after ${steps} steps: ${far(found.straight[steps])} by the matrix alone, ${far(found.bent[steps])} with tanh.`
+      const far = value => value >= .01 && value < 1000 ? twoDigits(value) : power(value)
+      const left = `what is left of the gradient after ${steps} steps`
+      const straight = far(found.straight[steps]), bent = far(found.bent[steps])
+      said.textContent = `With a spectral radius of ${twoDigits(rho)}, ${left}: `
+        + `${straight} by the matrix alone, ${bent} with tanh.`
     }
 
     function plot({straight, bent}) {
       const wide = 460, high = 260, left = 44, right = 12, bottom = 40, top = 12, low = -12, up = 8
       const x = k => left + k/steps*(wide - left - right)
-      const y = value => top + (up - Math.max(low, Math.min(up, Math.log10(value))))/(up - low)*(high - top - bottom)
-      const line = (values, kind) => make('polyline', {class: kind, points: values.map((value, k) => `${x(k)},${y(value)}`).join(' ')})
-      const svg = make('svg', {viewBox: `0 0 ${wide} ${high}`, role: 'img', 'aria-label': 'two lines, from the last step back'})
-      for (const exponent of [-12, -8, -4, 0, 4, 8]) {
-        const place = y(10**exponent)
-        svg.append(make('line', {x1: left, x2: wide - right, y1: place, y2: place, class: 'grid'}),
-          make('text', {x: left - 6, y: place + 4, 'text-anchor': 'end', class: 'tick'}, exponent ? power(10**exponent).slice(4) : '1'))
+      const within = value => Math.max(low, Math.min(up, Math.log10(value)))
+      const y = value => top + (up - within(value))/(up - low)*(high - top - bottom)
+      const middle = (x, y, words) => make('text', {x, y, 'text-anchor': 'middle', class: 'tick'}, words)
+      const label = 'two lines, from the last step back'
+      const svg = make('svg', {viewBox: `0 0 ${wide} ${high}`, role: 'img', 'aria-label': label})
+
+      function line(values, kind) {
+        const points = values.map((value, k) => `${x(k)},${y(value)}`).join(' ')
+        return make('polyline', {class: kind, points})
       }
-      for (const k of [0, 20, 40, 60]) svg.append(make('text', {x: x(k), y: high - 22, 'text-anchor': 'middle', class: 'tick'}, k))
-      svg.append(make('text', {x: (left + wide - right)/2, y: high - 4, 'text-anchor': 'middle', class: 'tick'}, 'steps back'),
+
+      for (const exponent of [-12, -8, -4, 0, 4, 8]) {
+        const place = y(10**exponent), words = exponent ? power(10**exponent).slice(4) : '1'
+        svg.append(make('line', {x1: left, x2: wide - right, y1: place, y2: place, class: 'grid'}),
+          make('text', {x: left - 6, y: place + 4, 'text-anchor': 'end', class: 'tick'}, words))
+      }
+      for (const k of [0, 20, 40, 60]) svg.append(middle(x(k), high - 22, k))
+      svg.append(middle((left + wide - right)/2, high - 4, 'steps back'),
         line(straight, 'line likely'), line(bent, 'line other'))
       return svg
     }
 
-    const rhos = slider('spectral radius', {min: .5, max: 1.5, step: .01, value: rho, say: value => value.toFixed(2)}, value => { rho = value; show() })
-    const louds = slider('size of the inputs', {min: 0, max: 2, step: .05, value: loud, say: value => value.toFixed(2)}, value => { loud = value; show() })
+    const radii = {min: .5, max: 1.5, step: .01, value: rho, say: twoDigits}
+    const rhos = slider('spectral radius', radii, value => { rho = value; show() })
+    const sizes = {min: 0, max: 2, step: .05, value: loud, say: twoDigits}
+    const louds = slider('size of the inputs', sizes, value => { loud = value; show() })
     place.append(controls(rhos.control, louds.control), legend, picture, said)
     show()
   }
@@ -357,8 +413,9 @@
 
   figures.look = (place) => {
     const network = course.network('reads_and_counts')
-    const prompt = make('input', {type: 'text', size: 44, spellcheck: 'false', autocomplete: 'off', value: 'seven thousand nine hundred ninety eight ,'})
-    const text = make('div', {class: 'text', role: 'group', 'aria-label': 'what it says; choose a word to see where it looked'})
+    const prompt = textBox('seven thousand nine hundred ninety eight ,')
+    const label = 'what it says; choose a word to see where it looked'
+    const text = make('div', {class: 'text', role: 'group', 'aria-label': label})
     const detail = make('div'), said = say()
     let temperature = 0, k = 31, seed = 1, read = []
 
@@ -392,11 +449,16 @@
       all.forEach((word, i) => {
         const due = i < asked.length ? null : course.after(all.slice(0, i), 1)
         const bad = due && due[0] !== word
-        text.append(make('button', {type: 'button', class: `pick${i < asked.length ? ' given' : ''}${bad ? ' wrong' : ''}`, disabled: i === 0,
-          focus: () => look(i, all), mouseenter: () => look(i, all), click: () => look(i, all)}, bad ? make('del', {}, word) : word), ' ')
+        const kinds = ['pick', i < asked.length && 'given', bad && 'wrong'].filter(Boolean).join(' ')
+        const show = () => look(i, all)
+        const events = {focus: show, mouseenter: show, click: show}
+        const shown = bad ? make('del', {}, word) : word
+        text.append(make('button', {type: 'button', class: kinds, disabled: i === 0, ...events}, shown), ' ')
       })
       look(Math.min(asked.length + 7, all.length - 1), all)   // at first the turn
-      said.textContent = wrong ? `${wrong} of 40 words do not go on from what stands before them.` : 'Every word goes on from what stands before it.'
+      said.textContent = wrong
+        ? `${wrong} of 40 words do not go on from what stands before them.`
+        : 'Every word goes on from what stands before it.'
     }
 
     // Before it said word i, where did it look, and which way did it take?
@@ -410,17 +472,22 @@
       })
       const seen = weights.indexOf(Math.max(...weights)), there = all[first + seen] || 'the beginning'
       const best = network.likeliest(logits, 3)
-      const ways = ['says', 'one matrix', 'the other'].map((word, j) => ({word, chance: shares[j], kind: ['likely', 'other', 'third'][j]}))
+      const names = ['says', 'one matrix', 'the other'], kinds = ['likely', 'other', 'third']
+      const ways = names.map((word, j) => ({word, chance: shares[j], kind: kinds[j]}))
       detail.replaceChildren(
-        make('p', {class: 'head'}, `Before it says “${all[i]}”: it looks at “${there}” most, ${percent(weights[seen])}`),
-        make('div', {class: 'two'}, make('div', {}, make('p', {class: 'small'}, 'likeliest words'), bars(best)),
-          make('div', {}, make('p', {class: 'small'}, 'shares of its three ways'), bars(ways))))
+        head(`Before it says “${all[i]}”: it looks at “${there}” most, ${percent(weights[seen])}`),
+        make('div', {class: 'two'},
+          make('div', {}, small('likeliest words'), bars(best)),
+          make('div', {}, small('shares of its three ways'), bars(ways))))
     }
 
-    const warm = slider('temperature', {min: 0, max: 2, step: .1, value: 0, say: value => value.toFixed(1)}, value => { temperature = value; write() })
-    const top = slider('of the likeliest', {min: 1, max: 31, step: 1, value: 31, say: String}, value => { k = value; write() })
+    const heat = {min: 0, max: 2, step: .1, value: 0, say: value => value.toFixed(1)}
+    const warm = slider('temperature', heat, value => { temperature = value; write() })
+    const top = slider('of the likeliest', {min: 1, max: 31, step: 1, value: 31}, value => { k = value; write() })
     prompt.addEventListener('input', write)
-    place.append(controls(labelled('Begin with', prompt), warm.control, top.control, button('Draw again', () => { seed++; write() })), text, detail, said)
+    const again = button('Draw again', () => { seed++; write() })
+    const knobs = controls(labelled('Begin with', prompt), warm.control, top.control, again)
+    place.append(knobs, text, detail, said)
     write()
   }
 

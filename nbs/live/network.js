@@ -108,7 +108,8 @@
       this.seen.push({key: linear(this.layer('key'), before), input: this.row('inputs', id)})
       this.seen = this.seen.slice(-this.memory)
       const query = linear(this.layer('query'), now), last = this.seen.length - 1
-      const scores = this.seen.map(({key}, i) => dot(key, query)/Math.sqrt(query.length) + this.at.nearness[last - i])
+      const alike = key => dot(key, query)/Math.sqrt(query.length)
+      const scores = this.seen.map(({key}, i) => alike(key) + this.at.nearness[last - i])
       const weights = softmax(scores)
       const found = mixed(this.seen.map(({input}) => input), weights)
       const shares = softmax(linear(this.layer('gate'), now))
